@@ -1,0 +1,133 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// askConnection makes one attempt, and a second one where the first failed in
+// another way than by silence: the kernel has repeated a silent connection by
+// itself, and repeated half-connections make databases block a host.
+func (p *Probe) askConnection(ctx context.Context, r *record) {
+	p.attempt(ctx, r)
+	p.note(func() { r.firstLook = 1 })
+	if ctx.Err() != nil || p.answeredAll(r) || p.timedOut(r) {
+		return
+	}
+	sleep(ctx, doubt)
+	if ctx.Err() == nil {
+		p.attempt(ctx, r)
+	}
+}
+
+func (p *Probe) timedOut(r *record) (yes bool) {
+	p.note(func() {
+		yes = len(r.attempts) > 0 && r.attempts[0].Took >= p.prober.set.Attempt
+	})
+	return yes
+}
+
+// attempt connects, or asks for a page, once. An attempt that the end of ctx
+// cuts short stays pending: it might still have been answered.
+func (p *Probe) attempt(ctx context.Context, r *record) {
+	var i int
+	began := p.prober.Now()
+	p.note(func() {
+		i = len(r.attempts)
+		r.more = i == 0
+		r.attempts = append(r.attempts, Attempt{At: began})
+	})
+	limited, cancel := context.WithTimeoutCause(ctx, p.prober.set.Attempt, errSlow)
+	defer cancel()
+	d := &dialer{path: p.path, addr: r.addr}
+	var err error
+	if p.endpoint.Scheme == TCP {
+		err = d.tryConnect(limited, p.endpoint.Port)
+	} else {
+		err = d.tryPage(limited, p.endpoint)
+	}
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	own := unable(err)
+	outcome, reason := judgeAttempt(err, d.connected)
+	if errors.Is(err, os.ErrDeadlineExceeded) || context.Cause(limited) == errSlow {
+		reason = within(p.prober.set.Attempt)
+		if d.connected {
+			reason = fmt.Errorf("connected, but %w", reason)
+		}
+	}
+	took := p.prober.Now() - began
+	p.note(func() {
+		if own != nil {
+			r.err = own
+		}
+		r.attempts[i] = Attempt{At: began, Took: took, Outcome: outcome, Err: reason}
+	})
+}
+
+var errSlow = errors.New("attempt took too long")
+
+// judgeAttempt tells a target that said no, or that was connected to and then
+// failed, from silence.
+func judgeAttempt(err error, connected bool) (Outcome, error) {
+	switch {
+	case err == nil:
+		return Answered, nil
+	case connected, refused(err):
+		return Refused, explain(err)
+	}
+	return Silent, explain(err)
+}
+
+// dialer connects to one address by a path, whatever the name that a library
+// wants to connect to.
+type dialer struct {
+	path      Path
+	addr      netip.Addr
+	connected bool
+}
+
+func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
+	conn, err := d.dial(ctx, port)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
+	nd := net.Dialer{ControlContext: d.control, KeepAlive: -1}
+	if d.path.Source.IsValid() {
+		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
+	}
+	conn, err := nd.DialContext(ctx, "tcp", netip.AddrPortFrom(d.addr, port).String())
+	d.connected = d.connected || err == nil
+	return conn, err
+}
+
+// control binds a socket to the path's interface and marks its packets.
+// Binding to an interface needs no privilege since Linux 5.7.
+func (d *dialer) control(_ context.Context, network, _ string, c syscall.RawConn) error {
+	var err error
+	outer := c.Control(func(fd uintptr) {
+		if d.path.Interface != "" {
+			err = os.NewSyscallError("setsockopt", unix.BindToDevice(int(fd), d.path.Interface))
+		}
+		if d.path.DSCP != 0 && err == nil {
+			level, option := unix.IPPROTO_IP, unix.IP_TOS
+			if network == "tcp6" {
+				level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
+			}
+			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), level, option, int(d.path.DSCP)<<2))
+		}
+	})
+	return errors.Join(outer, err)
+}

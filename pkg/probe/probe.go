@@ -1,0 +1,242 @@
+// Package probe asks one target one question: does it answer an echo request,
+// a connection, a request for a page? It says for each packet or attempt what
+// happened, when by a monotonic clock, and why it failed. It knows nothing of
+// states and thresholds.
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Settings are common to all the probes of one run.
+type Settings struct {
+	Packets    int           // echo requests in the first look
+	MaxPackets int           // in both looks together
+	Interval   time.Duration // between the echo requests of the first look
+	Wait       time.Duration // how long after its packet a reply counts
+	Attempt    time.Duration // how long one attempt of tcp, http or https may take
+	Family     Family        // which addresses of a name are asked
+	Resolver   Resolver      // looks names up; nil is the system's
+	Parallel   int           // how many addresses are asked at once; 0 is 256
+	// Panic is called with what a goroutine of the run panicked with. Nil lets
+	// the program crash.
+	Panic func(value any)
+}
+
+// Path says how packets are to leave this machine. The zero value leaves it to
+// the kernel.
+type Path struct {
+	Source    netip.Addr // their source address
+	Interface string     // the interface that they leave by
+	DSCP      uint8      // their differentiated services code point, 0-63 (RFC 2474)
+}
+
+// Prober makes the probes of one run. It holds what they share: the clock's
+// beginning, the bound on concurrency and the way to send echo requests.
+type Prober struct {
+	set   Settings
+	began time.Time
+	slots chan struct{}
+	icmp4 func() (icmpMode, error)
+	icmp6 func() (icmpMode, error)
+}
+
+// NewProber begins a run: all times in results count from now.
+func NewProber(set Settings) *Prober {
+	if set.Resolver == nil {
+		set.Resolver = &net.Resolver{PreferGo: true}
+	}
+	if set.Parallel <= 0 {
+		set.Parallel = 256
+	}
+	return &Prober{
+		set:   set,
+		began: time.Now(),
+		slots: make(chan struct{}, set.Parallel),
+		icmp4: sync.OnceValues(func() (icmpMode, error) { return findMode(IPv4) }),
+		icmp6: sync.OnceValues(func() (icmpMode, error) { return findMode(IPv6) }),
+	}
+}
+
+// FirstLook is how long the first look at an endpoint may take once its name
+// is resolved.
+func (p *Prober) FirstLook(s Scheme) time.Duration {
+	if s == ICMP {
+		return time.Duration(p.set.Packets-1)*p.set.Interval + p.set.Wait
+	}
+	return p.set.Attempt
+}
+
+// Now is the time since the run began, by the monotonic clock.
+func (p *Prober) Now() time.Duration { return time.Since(p.began) }
+
+// spawn runs f in a goroutine whose panic ends in Settings.Panic, because a
+// panic in a goroutine would else end the program with words on stderr and the
+// exit code of CRITICAL.
+func (p *Prober) spawn(f func()) {
+	go p.guarded(f)
+}
+
+func (p *Prober) guarded(f func()) {
+	if p.set.Panic != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				p.set.Panic(v)
+			}
+		}()
+	}
+	f()
+}
+
+// Probe asks one endpoint, once. Run does it; Result may be called meanwhile.
+type Probe struct {
+	prober   *Prober
+	endpoint Endpoint
+	path     Path
+
+	mu       sync.Mutex
+	records  []*record // one for each address, in the order of the resolver
+	err      error
+	resolved time.Duration
+}
+
+// record is what is known of one address.
+type record struct {
+	addr      netip.Addr
+	attempts  []Attempt
+	firstLook int    // how many attempts were the first look; 0 while it sends
+	more      bool   // an attempt of the second look may follow, and none has left yet
+	privilege string // how echo requests are sent
+	err       error  // why nothing could be asked
+}
+
+// New makes a probe of an endpoint; it sends nothing yet.
+func (p *Prober) New(e Endpoint, path Path) *Probe {
+	return &Probe{prober: p, endpoint: e, path: path}
+}
+
+// Run asks, and returns when all is known or when ctx ends.
+func (p *Probe) Run(ctx context.Context) {
+	p.prober.guarded(func() { p.run(ctx) })
+}
+
+func (p *Probe) run(ctx context.Context) {
+	addrs, err := p.resolve(ctx)
+	p.mu.Lock()
+	if !p.endpoint.Addr.IsValid() {
+		p.resolved = p.prober.Now()
+	}
+	p.err = err
+	for _, addr := range addrs {
+		p.records = append(p.records, &record{addr: addr, more: true})
+	}
+	records := p.records
+	p.mu.Unlock()
+
+	// One address that answers in full is enough: the others stop then.
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	var asked sync.WaitGroup
+	for _, r := range records {
+		asked.Add(1)
+		p.prober.spawn(func() {
+			defer asked.Done()
+			p.ask(ctx, r)
+			p.note(func() { r.more = false })
+			if p.answeredAll(r) {
+				enough()
+			}
+		})
+	}
+	asked.Wait()
+}
+
+// ask puts the question of the endpoint's scheme to one address.
+func (p *Probe) ask(ctx context.Context, r *record) {
+	select {
+	case p.prober.slots <- struct{}{}:
+		defer func() { <-p.prober.slots }()
+	case <-ctx.Done():
+		return
+	}
+	if p.endpoint.Scheme == ICMP {
+		p.askICMP(ctx, r)
+	} else {
+		p.askConnection(ctx, r)
+	}
+}
+
+// Result is what is known now.
+func (p *Probe) Result() Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.prober.Now()
+	results := make([]Result, len(p.records))
+	for i, r := range p.records {
+		results[i] = p.resultOf(r, now)
+	}
+	if len(results) == 0 {
+		return Result{Err: p.err, FirstLookOver: p.err != nil, Resolved: p.resolved}
+	}
+	best := slices.MaxFunc(results, betterAnswered)
+	for _, r := range results {
+		over := r.FirstLookOver || best.complete()
+		best.FirstLookOver = best.FirstLookOver && over
+	}
+	return best
+}
+
+// resultOf is the result for one address. An echo request that has waited
+// long enough is silent from then on, whoever still listens.
+func (p *Probe) resultOf(r *record, now time.Duration) Result {
+	res := Result{
+		Addr:      r.addr,
+		Attempts:  slices.Clone(r.attempts),
+		Err:       r.err,
+		More:      r.more,
+		Resolved:  p.resolved,
+		Privilege: r.privilege,
+	}
+	undecided := false
+	for i := range res.Attempts {
+		a := &res.Attempts[i]
+		if p.endpoint.Scheme == ICMP && a.Outcome == Pending && now-a.At >= p.prober.set.Wait {
+			a.Outcome = Silent
+		}
+		undecided = undecided || i < r.firstLook && a.Outcome == Pending
+	}
+	res.FirstLookOver = r.err != nil || r.firstLook > 0 && !undecided
+	return res
+}
+
+// complete tells that the first look is over and everything was answered.
+func (r Result) complete() bool {
+	return r.FirstLookOver && r.Err == nil && r.count(Answered) == len(r.Attempts)
+}
+
+// betterAnswered orders the results for the addresses of one name: the one
+// that says most about the way comes last, and of equals the earlier one wins.
+func betterAnswered(a, b Result) int {
+	if a.Outcome() != b.Outcome() {
+		return int(a.Outcome()) - int(b.Outcome())
+	}
+	return a.Received()*max(1, b.Sent()) - b.Received()*max(1, a.Sent())
+}
+
+func (p *Probe) answeredAll(r *record) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.resultOf(r, p.prober.Now()).complete()
+}
+
+// note changes a record under the probe's lock.
+func (p *Probe) note(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+}

@@ -1,0 +1,90 @@
+package vpn
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"checkvpn/pkg/probe"
+)
+
+// Role is what a target stands for: the option that named it.
+type Role string
+
+// The roles. Far, Near and Peer decide what broke; the others what it means.
+const (
+	Far         Role = "far"         // behind the tunnel
+	Near        Role = "near"        // the near gateway, before the tunnel
+	Peer        Role = "peer"        // the far gateway's public address, outside the tunnel
+	Service     Role = "service"     // what a responder needs
+	Replication Role = "replication" // where data flows to
+	Public      Role = "public"      // reached over the internet, not the VPN
+)
+
+// Target is one thing to ask, and why it is asked.
+type Target struct {
+	Role     Role
+	Name     string // unique among all targets; the URL as written where none was given
+	Group    string // of far targets that share a fate, as a subnet does; may be empty
+	URL      string // as it was written
+	Endpoint probe.Endpoint
+}
+
+// label is the form of names and groups.
+var label = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{0,39})(?:/([A-Za-z0-9][A-Za-z0-9._-]{0,39}))?$`)
+
+// ParseTarget reads [NAME[/GROUP]=]URL. Text before the first = that is no
+// name belongs to the URL. A group is for far targets alone.
+func ParseTarget(role Role, s string) (Target, error) {
+	t := Target{Role: role, Name: s}
+	url := s
+	if before, after, found := strings.Cut(s, "="); found {
+		if m := label.FindStringSubmatch(before); m != nil {
+			t.Name, t.Group, url = m[1], m[2], after
+		}
+	}
+	if t.Group != "" && role != Far {
+		return Target{}, errors.New("has a group, which is for far targets only")
+	}
+	t.URL = url
+	var err error
+	t.Endpoint, err = probe.ParseEndpoint(url)
+	return t, err
+}
+
+// Minimum is how many far targets must answer for the tunnel to count as up:
+// a number, or a share of all of them. The zero value is one.
+type Minimum struct {
+	n       int
+	percent bool
+}
+
+// ParseMinimum reads N, or N% with N from 1 to 100.
+func ParseMinimum(s string) (Minimum, error) {
+	digits, percent := strings.CutSuffix(s, "%")
+	n, err := strconv.ParseUint(digits, 10, 31)
+	switch {
+	case err != nil:
+		return Minimum{}, errors.New("want a number or a percentage, for example 3 or 50%")
+	case n == 0:
+		return Minimum{}, errors.New("at least one far target must answer")
+	case percent && n > 100:
+		return Minimum{}, errors.New("no more than 100% can answer")
+	}
+	return Minimum{int(n), percent}, nil
+}
+
+// Of gives the minimum among total far targets, a share rounded up. Asking for
+// more than there are is an error.
+func (m Minimum) Of(total int) (int, error) {
+	switch {
+	case m.percent:
+		return int(math.Ceil(float64(m.n) * float64(total) / 100)), nil
+	case m.n > total:
+		return 0, fmt.Errorf("more than the number of far targets, %d", total)
+	}
+	return max(m.n, 1), nil
+}

@@ -1,0 +1,62 @@
+package vpn
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseTarget(t *testing.T) {
+	tests := []struct {
+		role                   Role
+		text                   string
+		name, group, url, fail string
+	}{
+		{Far, "10.3.11.6", "10.3.11.6", "", "10.3.11.6", ""},
+		{Far, "mongo-4=10.3.11.6", "mongo-4", "", "10.3.11.6", ""},
+		{Far, "mongo-4/backend_dr=10.3.11.6", "mongo-4", "backend_dr", "10.3.11.6", ""},
+		{Far, "a=https://example.org/?b=c", "a", "", "https://example.org/?b=c", ""},
+		{Far, "https://example.org/?b=c", "https://example.org/?b=c", "", "https://example.org/?b=c", ""},
+		{Near, "a/b=10.0.0.1", "", "", "", "group"},
+		{Far, "=10.0.0.1", "", "", "", "host"},
+		{Far, "-a=10.0.0.1", "", "", "", "host"},
+		{Far, "a/b/c=10.0.0.1", "", "", "", "path"},
+		{Far, strings.Repeat("a", 40) + "=10.0.0.1", strings.Repeat("a", 40), "", "10.0.0.1", ""},
+		{Far, strings.Repeat("a", 41) + "=10.0.0.1", "", "", "", "host"},
+		{Far, "a=", "", "", "", "empty"},
+		{Far, "", "", "", "", "empty"},
+	}
+	for _, test := range tests {
+		got, err := ParseTarget(test.role, test.text)
+		switch {
+		case test.fail != "":
+			if err == nil || !strings.Contains(err.Error(), test.fail) {
+				t.Errorf("%q: got error %v, want one about %s", test.text, err, test.fail)
+			}
+		case err != nil:
+			t.Errorf("%q: %v", test.text, err)
+		case got.Name != test.name || got.Group != test.group || got.URL != test.url:
+			t.Errorf("%q: got %+v", test.text, got)
+		}
+	}
+}
+
+func TestMinimum(t *testing.T) {
+	tests := []struct {
+		text        string
+		total, want int // 0: an error, in reading or for so many targets
+	}{
+		{"1", 1, 1}, {"3", 14, 3}, {"14", 14, 14}, {"15", 14, 0},
+		{"50%", 14, 7}, {"50%", 13, 7}, {"1%", 14, 1}, {"100%", 14, 14}, {"10%", 21, 3},
+		{"0", 3, 0}, {"0%", 3, 0}, {"101%", 3, 0}, {"-1", 3, 0}, {"", 3, 0}, {"%", 3, 0}, {"1.5", 3, 0}, {"x", 3, 0},
+	}
+	for _, test := range tests {
+		m, err := ParseMinimum(test.text)
+		got := 0
+		if err == nil {
+			got, err = m.Of(test.total)
+		}
+		if got != test.want || (err == nil) != (test.want > 0) {
+			t.Errorf("%s of %d: got %d, %v, want %d", test.text, test.total, got, err, test.want)
+		}
+	}
+}
