@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -57,10 +58,10 @@ func (p *Probe) attempt(ctx context.Context, r *record) {
 		return
 	}
 	own := unable(err)
-	outcome, reason := judgeAttempt(err, d.connected)
+	outcome, reason := judgeAttempt(err, d.connected.Load())
 	if errors.Is(err, os.ErrDeadlineExceeded) || context.Cause(limited) == errSlow {
 		reason = within(p.prober.set.Attempt)
-		if d.connected {
+		if d.connected.Load() {
 			reason = fmt.Errorf("connected, but %w", reason)
 		}
 	}
@@ -92,7 +93,7 @@ func judgeAttempt(err error, connected bool) (Outcome, error) {
 type dialer struct {
 	path      Path
 	addr      netip.Addr
-	connected bool
+	connected atomic.Bool // also read while a library still dials
 }
 
 func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
@@ -109,7 +110,9 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
 	}
 	conn, err := nd.DialContext(ctx, "tcp", netip.AddrPortFrom(d.addr, port).String())
-	d.connected = d.connected || err == nil
+	if err == nil {
+		d.connected.Store(true)
+	}
 	return conn, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -129,7 +130,7 @@ func explainTLS(err error) (string, bool) {
 		return "certificate not valid", true
 	case errors.As(err, &alert):
 		return "refused by the far end", true
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "the far end does not speak it", true
 	}
 	return "", false

@@ -1,0 +1,86 @@
+// Command check_vpn_office watches the VPN between the office and the
+// datacentre.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+	_ "time/tzdata" // a machine without a time zone database must judge alike
+
+	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/plugin"
+	"checkvpn/pkg/vpn"
+)
+
+func main() { os.Exit(plugin.Run(tunnel(), os.Args[1:], os.Stdout)) }
+
+// office is the tunnel's own options, and what they come to.
+type office struct {
+	Service      plugin.Values `long:"service" value-name:"TARGET" unquote:"false" description:"what a responder needs, as monitoring and vCloud Director: can they work?"`
+	OfficeHours  plugin.Value  `long:"office-hours" value-name:"HOURS" default:"Mon-Fri 09:30-17:30" unquote:"false" description:"when the office is staffed and an outage can wait: DAYS HH:MM-HH:MM[,...], never or always"`
+	Timezone     plugin.Value  `long:"timezone" value-name:"ZONE" default:"Europe/London" unquote:"false" description:"time zone of the office hours"`
+	BankHolidays plugin.Value  `long:"bank-holidays" value-name:"FILE" unquote:"false" description:"days without office hours: bank-holidays.json as www.gov.uk publishes it"`
+	Division     plugin.Value  `long:"division" value-name:"NAME" default:"england-and-wales" unquote:"false" description:"part of that file that holds for the office"`
+
+	hours    hours
+	holidays holidays
+	zone     *time.Location
+}
+
+func tunnel() plugin.Tunnel {
+	o := &office{}
+	return plugin.Tunnel{
+		Name:  "office",
+		Title: "office VPN",
+		About: "Watches the VPN between the office and the datacentre. When it goes down in office hours, little is lost. Out of hours, responders at home reach only one of monitoring or vCloud Director at a time.",
+		Examples: []string{
+			"-H 10.3.0.20",
+			"--near 192.168.0.1 --peer 203.0.113.9 -H monitoring-1=10.3.0.20 --service vcloud=https://vcloud.example.org/ --bank-holidays /etc/check-vpn/bank-holidays.json",
+			"-H 10.3.0.20 --office-hours 'Mon-Thu 09:00-17:30,Fri 09:00-17:00'",
+		},
+		Options: o,
+		Roles:   []plugin.Role{{Role: vpn.Service, Targets: &o.Service}},
+		Prepare: o.prepare,
+		Impact:  o.impact,
+	}
+}
+
+func (o *office) prepare() (err error) {
+	if o.hours, err = parseHours(o.OfficeHours.String()); err != nil {
+		return plugin.BadValue("--office-hours", o.OfficeHours.String(), err)
+	}
+	// Local and an empty name would be the machine's own zone, and differ
+	// between machines.
+	name := o.Timezone.String()
+	if o.zone, err = time.LoadLocation(name); err != nil || name == "" || name == "Local" {
+		return plugin.BadValue("--timezone", name, fmt.Errorf("want a name of the IANA database, for example Europe/London"))
+	}
+	if o.BankHolidays.Given() {
+		if o.holidays, err = readHolidays(o.BankHolidays.String(), o.Division.String()); err != nil {
+			return plugin.BadValue("--bank-holidays", o.BankHolidays.String(), err)
+		}
+	}
+	return nil
+}
+
+func (o *office) impact(v vpn.Verdict, now time.Time) plugin.Impact {
+	now = now.In(o.zone)
+	staffed := o.hours.include(now) && !o.holidays.include(now)
+	impact := plugin.Impact{State: v.State}
+	services, asked := v.Role(vpn.Service)
+	switch {
+	case v.Down() && staffed:
+		impact.State, impact.Text = nagios.Warning, "In office hours little is lost"
+	case v.Down():
+		impact.State, impact.Text = nagios.Critical, "Responders at home reach only one of monitoring or vCloud Director"
+	case v.Cause == vpn.ServiceDown && services == 0 && asked > 0 && !staffed:
+		impact.State, impact.Text = nagios.Critical, "Responders cannot work, and it is not the VPN"
+	case v.Cause == vpn.ServiceDown:
+		impact.State, impact.Text = nagios.Warning, "It is not the VPN"
+	}
+	if o.holidays.outdated(now) {
+		impact.Notes = append(impact.Notes, "The file of --bank-holidays has no date from today on: get a new one.")
+	}
+	return impact
+}

@@ -1,0 +1,148 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/probe"
+	"checkvpn/pkg/vpn"
+)
+
+// settleEvery is how often it is asked whether waiting can still change
+// anything.
+const settleEvery = 25 * time.Millisecond
+
+// Why a run ended before all was known.
+var (
+	errTime   = errors.New("the time of -t ran out")
+	errSignal = errors.New("stopped by a signal")
+)
+
+// check asks everything, judges, and makes the output.
+func check(t Tunnel, p *plan, began time.Time) output {
+	ctx, cancel := context.WithDeadlineCause(context.Background(), began.Add(p.timeout-margin), errTime)
+	defer cancel()
+	ctx, stop := onSignal(ctx)
+	defer stop(nil)
+
+	r := newRun(p)
+	err := r.ask(ctx)
+	verdict := vpn.Judge(p.limits, r.evidence())
+	var bug *panicError
+	switch cutShort := verdict.Cause == vpn.Failed && err != nil; {
+	case errors.As(err, &bug):
+		verdict = verdict.Failed(err, nagios.Unknown)
+	case cutShort && errors.Is(err, errTime):
+		verdict = verdict.Failed(err, p.onTimeout)
+	case cutShort:
+		verdict = verdict.Failed(err, nagios.Unknown)
+	}
+	return speak(t, p, verdict, began)
+}
+
+// panicError is what some goroutine of the run panicked with.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("internal error: %v", e.value) }
+
+// onSignal ends the context at a signal that asks the program to stop: what is
+// known by then is printed.
+func onSignal(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	go func() {
+		select {
+		case <-signals:
+			cancel(errSignal)
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+	}()
+	return ctx, cancel
+}
+
+// run is one asking of all targets.
+type run struct {
+	plan     *plan
+	probes   []*probe.Probe
+	panicked chan error
+}
+
+func newRun(p *plan) *run {
+	r := &run{plan: p, panicked: make(chan error, 1)}
+	p.settings.Panic = func(value any) {
+		select {
+		case r.panicked <- &panicError{value}:
+		default:
+		}
+	}
+	prober := probe.NewProber(p.settings)
+	for _, t := range p.targets {
+		r.probes = append(r.probes, prober.New(t.Endpoint, p.pathTo(t.Role)))
+	}
+	return r
+}
+
+// ask returns when everything is known, when nothing that is pending can
+// change the verdict, or, with the cause, when ctx ends or something panics.
+func (r *run) ask(outer context.Context) error {
+	ctx, cancel := context.WithCancel(outer)
+	defer cancel()
+	var asking sync.WaitGroup
+	for _, p := range r.probes {
+		asking.Add(1)
+		go func() {
+			defer asking.Done()
+			p.Run(ctx)
+		}()
+	}
+	all := make(chan struct{})
+	go func() {
+		asking.Wait()
+		close(all)
+	}()
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-all:
+			return context.Cause(outer)
+		case err := <-r.panicked:
+			return err
+		case <-outer.Done():
+			return context.Cause(outer)
+		case <-tick.C:
+			if r.settled() {
+				return nil
+			}
+		}
+	}
+}
+
+// settled tells whether the first look is over and the second cannot change
+// the verdict any more.
+func (r *run) settled() bool {
+	evidence := r.evidence()
+	for _, o := range evidence {
+		if !o.Result.FirstLookOver {
+			return false
+		}
+	}
+	return vpn.Settled(r.plan.limits, evidence, r.plan.settings.Wait)
+}
+
+func (r *run) evidence() []vpn.Observation {
+	evidence := make([]vpn.Observation, len(r.probes))
+	for i, p := range r.probes {
+		evidence[i] = vpn.Observation{Target: r.plan.targets[i], Result: p.Result()}
+	}
+	return evidence
+}

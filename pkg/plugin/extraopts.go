@@ -1,0 +1,178 @@
+package plugin
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+)
+
+// maxFile bounds what is read of a file of options, in bytes.
+const maxFile = 1 << 20
+
+// readExtraOpts gives the options of one --extra-opts=[SECTION][@FILE] as
+// arguments.
+func readExtraOpts(t Tunnel, spec string) ([]string, error) {
+	section, file, named := strings.Cut(spec, "@")
+	if section == "" {
+		section = t.program()
+	}
+	bad := func(err error) error { return BadValue("--extra-opts", spec, err) }
+	files := []string{file}
+	if !named {
+		files = defaultFiles()
+	}
+	var unread error
+	for _, file := range files {
+		text, err := readFile(file)
+		if err != nil {
+			if named {
+				return nil, bad(fmt.Errorf("that file %w", err))
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				unread = fmt.Errorf("%s %w", file, err)
+			}
+			continue
+		}
+		args, found, err := parseINI(text, section)
+		if err != nil {
+			return nil, bad(fmt.Errorf("%w of %s", err, place(file, named)))
+		}
+		if found {
+			if err := tryAlone(t, args); err != nil {
+				return nil, bad(fmt.Errorf("%w, in [%s] of %s", err, section, place(file, named)))
+			}
+			return args, nil
+		}
+	}
+	switch {
+	case named:
+		return nil, bad(fmt.Errorf("that file has no section [%s]", section))
+	case unread != nil:
+		return nil, bad(fmt.Errorf("no file has a section [%s], and %w", section, unread))
+	}
+	return nil, bad(fmt.Errorf("no file has a section [%s], looked in %s", section, strings.Join(files, ", ")))
+}
+
+// tryAlone parses the options of a file by themselves, so that a mistake in
+// them is told together with the place where it stands.
+func tryAlone(t Tunnel, args []string) error {
+	alone := &options{}
+	if err := parseInto(t, alone, args); err != nil {
+		return err
+	}
+	if alone.Help || alone.Version || len(alone.ExtraOpts) > 0 {
+		return errors.New("help, version and extra-opts cannot stand in a file")
+	}
+	return nil
+}
+
+// place names a file that the user has not named, and saves the words on one
+// that stands in the value already.
+func place(file string, named bool) string {
+	if named {
+		return "that file"
+	}
+	return file
+}
+
+// defaultFiles are looked through in this order for the section.
+func defaultFiles() (files []string) {
+	for _, variable := range []string{"MP_CONFIG_PATH", "NAGIOS_CONFIG_PATH"} {
+		for _, dir := range filepath.SplitList(os.Getenv(variable)) {
+			for _, name := range []string{"check_vpn.ini", "monitoring-plugins.ini", "plugins.ini", "nagios-plugins.ini"} {
+				files = append(files, filepath.Join(dir, name))
+			}
+		}
+	}
+	return append(files,
+		"/etc/check-vpn/check_vpn.ini",
+		"/etc/monitoring-plugins/monitoring-plugins.ini",
+		"/etc/monitoring-plugins.ini")
+}
+
+// readFile reads a regular file of bounded size. It opens without blocking,
+// because a pipe that nobody writes to would hang the check.
+func readFile(name string) (string, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", plainFileError(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", plainFileError(err)
+	case !info.Mode().IsRegular():
+		return "", errors.New("is not a regular file")
+	case info.Size() > maxFile:
+		return "", errors.New("is larger than 1 MiB")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return "", plainFileError(err)
+	}
+	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return "", errors.New("is not a text file")
+	}
+	return string(data), nil
+}
+
+func plainFileError(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("does not exist%w", silent{err})
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("cannot be read by this user")
+	}
+	return errors.New("cannot be read")
+}
+
+// silent keeps an error for errors.Is and adds nothing to the text.
+type silent struct{ error }
+
+func (silent) Error() string   { return "" }
+func (s silent) Unwrap() error { return s.error }
+
+// parseINI gives the options of a section as arguments: a key is a long option
+// name, a key alone is a flag, a repeated key repeats the option. A section
+// that stands twice is one. A line is a comment where it begins with # or ;
+// and there is no quoting, so that a value may hold any character.
+func parseINI(text, section string) (args []string, found bool, err error) {
+	inside := false
+	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		if line[0] == '[' {
+			name, ok := strings.CutSuffix(line[1:], "]")
+			if !ok {
+				return nil, false, fmt.Errorf("line %d: a section is written [name]", i+1)
+			}
+			inside = strings.TrimSpace(name) == section
+			found = found || inside
+			continue
+		}
+		if !inside {
+			continue
+		}
+		key, value, hasValue := strings.Cut(line, "=")
+		key = strings.TrimSpace(key)
+		if key == "" || strings.HasPrefix(key, "-") || strings.ContainsAny(key, " \t") {
+			return nil, false, fmt.Errorf("line %d: a key is the name of an option without dashes", i+1)
+		}
+		arg := "--" + key
+		if hasValue {
+			arg += "=" + strings.TrimSpace(value)
+		}
+		args = append(args, arg)
+	}
+	return args, found, nil
+}

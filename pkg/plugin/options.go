@@ -1,0 +1,217 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jessevdk/go-flags"
+
+	"checkvpn/pkg/nagios"
+)
+
+// go-flags finds the options and their values; what a value means is decided
+// in plan.go. So its own messages, which fail on values with a % in them, are
+// only met where an option is unknown or has no value, and its conversions,
+// which take 010 for 8, are not used at all.
+
+// Value is the text of an option that is given once; of several the last wins.
+type Value struct {
+	text string
+	set  bool
+}
+
+// UnmarshalFlag takes any text.
+func (v *Value) UnmarshalFlag(s string) error {
+	*v = Value{s, true}
+	return nil
+}
+
+// IsValidValue takes values that begin with a dash, as -w -5:10,20%.
+func (*Value) IsValidValue(string) error { return nil }
+
+// Set makes it as if the option had been given with the text s.
+func (v *Value) Set(s string) { *v = Value{s, true} }
+
+// String is the text of the option, empty where it was not given.
+func (v Value) String() string { return v.text }
+
+// Given tells whether the option was given, if only with an empty text.
+func (v Value) Given() bool { return v.set }
+
+// Values are the texts of an option that repeats.
+type Values []string
+
+// UnmarshalFlag takes any text.
+func (v *Values) UnmarshalFlag(s string) error {
+	*v = append(*v, s)
+	return nil
+}
+
+// IsValidValue takes values that begin with a dash, to say what is wrong with them.
+func (*Values) IsValidValue(string) error { return nil }
+
+// options are those that all plugins have.
+type options struct {
+	Far      Values `short:"H" long:"far" value-name:"TARGET" unquote:"false" description:"behind the tunnel: does traffic pass? (--hostname too)"`
+	Hostname Values `long:"hostname" value-name:"TARGET" unquote:"false" hidden:"true" description:"the same as --far"`
+	Near     Values `long:"near" value-name:"TARGET" unquote:"false" description:"near gateway, before the tunnel: do I get as far as our own side?"`
+	Peer     Values `long:"peer" value-name:"TARGET" unquote:"false" description:"public address of the far gateway, outside the tunnel: is the other end alive?"`
+
+	Environment Value `short:"E" long:"environment" value-name:"NAME" unquote:"false" description:"integration, staging, production: stands in every first line"`
+	Warning     Value `short:"w" long:"warning" value-name:"RTA,PL%" default:"100,20%" unquote:"false" description:"WARNING at this round-trip average in ms, or this packet loss; a part with : @ or a tilde is a Nagios range"`
+	Critical    Value `short:"c" long:"critical" value-name:"RTA,PL%" default:"500,60%" unquote:"false" description:"CRITICAL likewise"`
+	MinFar      Value `short:"m" long:"min-far" value-name:"N|N%" default:"1" unquote:"false" description:"how many far targets must answer for the tunnel to count as up"`
+
+	Packets    Value `short:"n" long:"packets" value-name:"N" default:"5" unquote:"false" description:"echo requests to each icmp target"`
+	MaxPackets Value `long:"max-packets" value-name:"N" unquote:"false" description:"echo requests where the first ones leave a doubt (default: 20, or N of -n if more)"`
+	Interval   Value `short:"i" long:"interval" value-name:"MS" default:"20" unquote:"false" description:"milliseconds between echo requests"`
+	Source     Value `short:"s" long:"source" value-name:"ADDR" unquote:"false" description:"source address towards what is behind the tunnel"`
+	Interface  Value `short:"I" long:"interface" value-name:"NAME" unquote:"false" description:"interface towards what is behind the tunnel"`
+	DSCP       Value `long:"dscp" value-name:"0-63" unquote:"false" description:"code point of packets towards what is behind the tunnel"`
+	IPv4       bool  `short:"4" description:"use IPv4 only"`
+	IPv6       bool  `short:"6" description:"use IPv6 only"`
+
+	Timeout   Value  `short:"t" long:"timeout" value-name:"SECONDS[:STATE]" default:"10" unquote:"false" description:"all is done and printed by then; STATE is used when time runs out before the first look is over"`
+	HostCheck bool   `long:"host-check" description:"for a host check: exit 2 when the tunnel is down, whatever the impact, and 0 when it is not"`
+	Perfdata  Value  `long:"perfdata" value-name:"all|totals" unquote:"false" description:"figures of each target, or of all together (default: all up to 20 targets)"`
+	ExtraOpts Values `long:"extra-opts" value-name:"[SECTION][@FILE]" optional:"yes" optional-value:"" unquote:"false" description:"read options from a section of an INI file (default: the plugin's name)"`
+	Output    Value  `short:"o" long:"output" value-name:"nagios|json" default:"nagios" unquote:"false" description:"form of the output"`
+	Verbose   []bool `short:"v" description:"more lines: packets, -vv the way they were sent, -vvv timing"`
+	Version   bool   `short:"V" long:"version" description:"print the version"`
+	Help      bool   `short:"h" long:"help" description:"print this help"`
+}
+
+// newParser knows the common options and the tunnel's own.
+func newParser(t Tunnel, o *options) *flags.Parser {
+	p := flags.NewNamedParser(t.program(), flags.PassDoubleDash)
+	_, err := p.AddGroup("Options", "", o)
+	if err == nil && t.Options != nil {
+		_, err = p.AddGroup("Options of this tunnel", "", t.Options)
+	}
+	if err != nil {
+		panic(err) // a tag is wrong: found by the first test
+	}
+	return p
+}
+
+// parse reads the command line and the files that it names. What comes from
+// files stands before the command line, so that of single options the command
+// line wins and repeatable ones add up.
+func parse(t Tunnel, args []string) (*options, error) {
+	first := &options{}
+	if err := parseInto(t, first, args); err != nil {
+		return nil, err
+	}
+	if len(first.ExtraOpts) == 0 {
+		return first, nil
+	}
+	var all []string
+	for _, spec := range first.ExtraOpts {
+		fromFile, err := readExtraOpts(t, spec)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, fromFile...)
+	}
+	both := &options{}
+	return both, parseInto(t, both, append(all, args...))
+}
+
+func parseInto(t Tunnel, o *options, args []string) error {
+	left, err := newParser(t, o).ParseArgs(args)
+	var wrong *flags.Error
+	switch {
+	case errors.As(err, &wrong):
+		return explainFlag(wrong)
+	case err != nil:
+		return err
+	case len(left) > 0:
+		return fmt.Errorf("do not know what to do with the word %s: options begin with a dash, see -h", shown(left[0]))
+	}
+	return nil
+}
+
+// explainFlag repeats go-flags' message where no text of the user's can have
+// been taken for a format.
+func explainFlag(e *flags.Error) error {
+	switch e.Type {
+	case flags.ErrUnknownFlag:
+		_, name, _ := strings.Cut(strings.TrimSuffix(e.Message, "'"), "`")
+		if len([]rune(name)) > 1 {
+			name = "-" + name
+		}
+		return fmt.Errorf("unknown option -%s, see -h", shown(name))
+	case flags.ErrExpectedArgument, flags.ErrNoArgumentForBool:
+		return fmt.Errorf("%s, see -h", strings.Replace(nagios.Clean(e.Message, 100), "flag", "option", 1))
+	}
+	return errors.New("bad arguments, see -h")
+}
+
+// BadValue says that an option has a value that it cannot take, and why. The
+// option is named as the user may write it, as "-t, --timeout".
+func BadValue(option, value string, why error) error {
+	return fmt.Errorf("bad value %s for %s: %w", shown(value), option, why)
+}
+
+// credentials are those of a URL: what should not have stood in the arguments
+// must not stand in the output, too.
+var credentials = regexp.MustCompile(`//[^/@]*@`)
+
+// shown makes a value fit to stand in a message.
+func shown(value string) string {
+	value = credentials.ReplaceAllString(value, "//...@")
+	if value = nagios.Clean(value, 60); value == "" {
+		return "(empty)"
+	}
+	return value
+}
+
+type question uint8
+
+const (
+	askedNothing question = iota
+	askedHelp
+	askedVersion
+)
+
+// scan finds -h and -V, which win over everything else on the line, also over
+// what is wrong with it.
+func scan(args []string) question {
+	asked := askedNothing
+	for _, arg := range args {
+		switch {
+		case arg == "--":
+			return asked
+		case arg == "--help", onlyLetters(arg) && strings.Contains(arg, "h"):
+			return askedHelp
+		case arg == "--version", onlyLetters(arg) && strings.Contains(arg, "V"):
+			asked = askedVersion
+		}
+	}
+	return asked
+}
+
+// onlyLetters tells whether arg is made of short options without a value.
+func onlyLetters(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && strings.Trim(arg[1:], "46vVh") == ""
+}
+
+// wantsJSON looks for -o json even where the line cannot be read as a whole:
+// whoever reads JSON wants to read of misuse in JSON, too.
+func wantsJSON(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		return arg == "-ojson" || arg == "-o=json" || arg == "--output=json"
+	}) || slices.ContainsFunc(pairs(args), func(p [2]string) bool {
+		return (p[0] == "-o" || p[0] == "--output") && p[1] == "json"
+	})
+}
+
+func pairs(args []string) (list [][2]string) {
+	for i := 1; i < len(args); i++ {
+		list = append(list, [2]string{args[i-1], args[i]})
+	}
+	return list
+}

@@ -1,0 +1,136 @@
+// Package plugin is the program that the plugins share: it reads the
+// arguments, runs the probes under one deadline, has the evidence judged,
+// prints the report and gives the exit code. What is special about a tunnel
+// comes from the plugin's own folder, as a Tunnel.
+package plugin
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/vpn"
+)
+
+// Tunnel is what is special about one tunnel.
+type Tunnel struct {
+	Name     string   // in the JSON and the program's name: dr for check_vpn_dr
+	Title    string   // in the output: DR VPN
+	About    string   // for -h: what is watched, and what it means when it breaks
+	Examples []string // for -h: arguments, without the program's name
+
+	// Options points to a struct of this tunnel's own options for go-flags,
+	// made of Value and Values; nil for none.
+	Options any
+	// Roles are the options among them that name targets. Role and long option
+	// have the same name.
+	Roles []Role
+	// Prepare checks this tunnel's own options. Its errors come from BadValue.
+	// Nil for none.
+	Prepare func() error
+	// Impact says what a verdict means for people, at a moment of the wall
+	// clock, and may move the state.
+	Impact func(v vpn.Verdict, now time.Time) Impact
+}
+
+// Role is an option that names targets.
+type Role struct {
+	Role    vpn.Role
+	Targets *Values
+}
+
+// Impact is what a verdict means for people.
+type Impact struct {
+	State nagios.State
+	Text  string   // a sentence for line 1, without a full stop; may be empty
+	Notes []string // further lines
+}
+
+// program is the name of the binary.
+func (t Tunnel) program() string { return "check_vpn_" + t.Name }
+
+// version is set when the binary is built.
+var version = "0.0.0"
+
+// Run is the whole program: it prints one report on stdout and returns the
+// exit code, 0 to 3. Nothing else is printed anywhere.
+func Run(t Tunnel, args []string, stdout io.Writer) int {
+	began := time.Now()
+	// A reader that has gone must not end the program by a signal: it would be
+	// taken for CRITICAL.
+	signal.Ignore(syscall.SIGPIPE)
+	// go-flags would print completions in place of checking, and exit 0.
+	os.Unsetenv("GO_FLAGS_COMPLETION")
+
+	out := answer(t, args, began)
+	out.write(stdout, began)
+	return out.code
+}
+
+// output is what the program says and the code that it exits with.
+type output struct {
+	text    string
+	code    int
+	timeout time.Duration
+}
+
+// answer does everything but print. A panic ends here as one UNKNOWN line.
+func answer(t Tunnel, args []string, began time.Time) (out output) {
+	asJSON := wantsJSON(args)
+	defer func() {
+		if v := recover(); v != nil {
+			out = ownFault(t, asJSON, vpn.Failed, fmt.Errorf("internal error: %v", v))
+		}
+	}()
+	switch asked := scan(args); asked {
+	case askedHelp:
+		return output{text: help(t), code: nagios.Unknown.ExitCode()}
+	case askedVersion:
+		return output{text: t.program() + " " + version + "\n", code: nagios.Unknown.ExitCode()}
+	}
+	opts, err := parse(t, args)
+	if err != nil {
+		return ownFault(t, asJSON, vpn.Misuse, err)
+	}
+	p, err := makePlan(t, opts)
+	if err != nil {
+		return ownFault(t, asJSON || opts.Output.text == "json", vpn.Misuse, err)
+	}
+	return check(t, p, began)
+}
+
+// ownFault reports that nothing could be checked, for want of what was asked.
+func ownFault(t Tunnel, asJSON bool, cause vpn.Cause, err error) output {
+	state := nagios.Unknown
+	if asJSON {
+		return output{text: encode(jsonReport{State: state, Cause: cause, Tunnel: t.Name,
+			Summary: nagios.Clean(err.Error(), maxMessage), Targets: []jsonTarget{}}), code: state.ExitCode()}
+	}
+	return output{text: nagios.Report{State: state, Summary: err.Error()}.String(), code: state.ExitCode()}
+}
+
+// maxMessage bounds the text of an error in JSON, in characters.
+const maxMessage = 160
+
+// write prints the text and waits for it no longer than the time that is
+// left: a reader that does not read must not hold the program up.
+func (o output) write(w io.Writer, began time.Time) {
+	limit := o.timeout
+	if limit == 0 {
+		limit = defaultTimeout
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		// A closed or full stdout leaves nobody to tell; the exit code stands.
+		_, _ = io.WriteString(w, o.text)
+	}()
+	select {
+	case <-written:
+	case <-time.After(max(time.Until(began.Add(limit)), margin/3)):
+	}
+}
