@@ -5,22 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/plugin"
 )
-
-// maxHolidays bounds what is read of a file of holidays, in bytes. The
-// published one has some 20 KiB.
-const maxHolidays = 1 << 20
 
 const holidaysURL = "https://www.gov.uk/bank-holidays.json"
 
@@ -41,51 +33,16 @@ func (h holidays) outdated(t time.Time) bool {
 	return len(h.dates) > 0 && h.dates[len(h.dates)-1] < t.Format(time.DateOnly)
 }
 
-// readHolidays reads one division of a file in the format of holidaysURL. Its
-// errors name the file without its folder, to leave room on the first line.
+// errDivision is wrapped by the error about a division that the file has not.
+var errDivision = errors.New("no such division")
+
+// readHolidays reads one division of a file in the format of holidaysURL.
 func readHolidays(file, division string) (holidays, error) {
-	data, err := readRegular(file)
-	if err == nil {
-		var h holidays
-		if h, err = parseHolidays(data, division); err == nil {
-			return h, nil
-		}
-	}
-	return holidays{}, fmt.Errorf("%s: %w", nagios.Clean(filepath.Base(file), 60), err)
-}
-
-// readRegular opens without blocking, because a pipe that nobody writes to
-// would hang the check. It does not trust the size that a file claims: those
-// below /proc claim none.
-func readRegular(file string) ([]byte, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	data, err := plugin.ReadFile(file)
 	if err != nil {
-		return nil, withoutPath(err)
+		return holidays{}, fmt.Errorf("that file %w", err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxHolidays+1))
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if len(data) > maxHolidays {
-		return nil, errors.New("larger than 1 MiB, get a new one from " + holidaysURL)
-	}
-	return data, nil
-}
-
-// withoutPath leaves what the kernel said.
-func withoutPath(err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathError.Err
-	}
-	return err
+	return parseHolidays(data, division)
 }
 
 // parseHolidays is strict: a holiday that is missed would turn CRITICAL into
@@ -105,7 +62,7 @@ func parseHolidays(data []byte, division string) (holidays, error) {
 	chosen, found := divisions[division]
 	if !found {
 		has := strings.Join(slices.Sorted(maps.Keys(divisions)), ", ")
-		return holidays{}, fmt.Errorf("no division %s, it has %s", marked(division), nagios.Clean(has, 80))
+		return holidays{}, fmt.Errorf("%w in that file, it has %s", errDivision, nagios.Clean(has, 80))
 	}
 	if len(chosen.Events) == 0 {
 		return holidays{}, fmt.Errorf("no events in %s, get a new one from %s", marked(division), holidaysURL)

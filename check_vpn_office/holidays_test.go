@@ -117,7 +117,7 @@ func TestReadHolidaysAccepts(t *testing.T) {
 	for name, text := range map[string]string{
 		"a byte-order mark": "\ufeff" + published,
 		"a blank end":       published + "\r\n\n",
-		"exactly 1 MiB":     published + strings.Repeat(" ", maxHolidays-len(published)),
+		"exactly 1 MiB":     published + strings.Repeat(" ", 1<<20-len(published)),
 		"others' bad dates": `{"scotland":{"events":[{"date":"soon"}]},"england-and-wales":{"events":[{"date":"2026-12-25"}]}}`,
 	} {
 		if h := mustRead(t, text, "england-and-wales"); !h.include(at(t, "2026-12-25T12:00:00Z", "UTC")) {
@@ -130,16 +130,16 @@ func TestReadHolidaysRefuses(t *testing.T) {
 	dated := func(date string) string {
 		return `{"wales":{"events":[{"date":"2026-01-01"},{"date":"` + date + `"}]}}`
 	}
-	const format = "days.json: not in the format of " + holidaysURL
+	const format = "not in the format of " + holidaysURL
 	for _, c := range []struct{ text, want string }{
-		{"", "days.json: not JSON (byte 0), get a new one from " + holidaysURL},
-		{"\ufeff", "days.json: not JSON (byte 0), get a new one from " + holidaysURL},
-		{"<!DOCTYPE html>", "days.json: not JSON (byte 1), get a new one from " + holidaysURL},
-		{"\x7fELF\x00\x01\xff", "days.json: not JSON (byte 1), get a new one from " + holidaysURL},
-		{"\xff\xfe{\x00}\x00", "days.json: not JSON (byte 1), get a new one from " + holidaysURL},
-		{published[:100], "days.json: not JSON (byte 100), get a new one from " + holidaysURL},
-		{`{"wales":{"events":[{"date":"2026-01-01"}]}} {}`, "days.json: not JSON (byte 46), get a new one from " + holidaysURL},
-		{published + strings.Repeat(" ", maxHolidays-len(published)+1), "days.json: larger than 1 MiB, get a new one from " + holidaysURL},
+		{"", "not JSON (byte 0), get a new one from " + holidaysURL},
+		{"\ufeff", "not JSON (byte 0), get a new one from " + holidaysURL},
+		{"<!DOCTYPE html>", "not JSON (byte 1), get a new one from " + holidaysURL},
+		{"\x7fELF\x00\x01\xff", "not JSON (byte 1), get a new one from " + holidaysURL},
+		{"\xff\xfe{\x00}\x00", "not JSON (byte 1), get a new one from " + holidaysURL},
+		{published[:100], "not JSON (byte 100), get a new one from " + holidaysURL},
+		{`{"wales":{"events":[{"date":"2026-01-01"}]}} {}`, "not JSON (byte 46), get a new one from " + holidaysURL},
+		{published + strings.Repeat(" ", 1<<20-len(published)+1), "that file is larger than 1 MiB"},
 
 		{"null", format},
 		{"{}", format},
@@ -153,27 +153,27 @@ func TestReadHolidaysRefuses(t *testing.T) {
 		{`{"wales":{"events":[{"date":20260101}]}}`, format},
 		{`{"wales":{"events":[{"date":"2026-01-01"}]},"scotland":1}`, format},
 
-		{published, "days.json: no division [wales], it has england-and-wales, northern-ireland, scotland"},
-		{`{"Wales":{"events":[{"date":"2026-01-01"}]}}`, "days.json: no division [wales], it has Wales"},
-		{`{"a|b\u0000\u001b[31m";":{}}`, "days.json: not JSON (byte 23), get a new one from " + holidaysURL},
-		{`{"a|b\u0000\u001b[31m;":{}}`, "days.json: no division [wales], it has a b ,"},
-		{`{"` + strings.Repeat("x", 1000) + `":{}}`, "days.json: no division [wales], it has " + strings.Repeat("x", 77) + "..."},
+		{published, "no such division in that file, it has england-and-wales, northern-ireland, scotland"},
+		{`{"Wales":{"events":[{"date":"2026-01-01"}]}}`, "no such division in that file, it has Wales"},
+		{`{"a|b\u0000\u001b[31m";":{}}`, "not JSON (byte 23), get a new one from " + holidaysURL},
+		{`{"a|b\u0000\u001b[31m;":{}}`, "no such division in that file, it has a b ,"},
+		{`{"` + strings.Repeat("x", 1000) + `":{}}`, "no such division in that file, it has " + strings.Repeat("x", 77) + "..."},
 
-		{`{"wales":null}`, "days.json: no events in [wales], get a new one from " + holidaysURL},
-		{`{"wales":{}}`, "days.json: no events in [wales], get a new one from " + holidaysURL},
-		{`{"wales":{"events":null}}`, "days.json: no events in [wales], get a new one from " + holidaysURL},
-		{`{"wales":{"events":[]}}`, "days.json: no events in [wales], get a new one from " + holidaysURL},
+		{`{"wales":null}`, "no events in [wales], get a new one from " + holidaysURL},
+		{`{"wales":{}}`, "no events in [wales], get a new one from " + holidaysURL},
+		{`{"wales":{"events":null}}`, "no events in [wales], get a new one from " + holidaysURL},
+		{`{"wales":{"events":[]}}`, "no events in [wales], get a new one from " + holidaysURL},
 
-		{`{"wales":{"events":[{"title":"no date"}]}}`, "days.json: [] is not a date, for example 2026-12-25"},
-		{`{"wales":{"events":[null]}}`, "days.json: [] is not a date, for example 2026-12-25"},
-		{dated("2027-02-29"), "days.json: [2027-02-29] is not a date, for example 2026-12-25"},
-		{dated("2026-13-01"), "days.json: [2026-13-01] is not a date, for example 2026-12-25"},
-		{dated("2026-1-1"), "days.json: [2026-1-1] is not a date, for example 2026-12-25"},
-		{dated("26-01-01"), "days.json: [26-01-01] is not a date, for example 2026-12-25"},
-		{dated("01/01/2026"), "days.json: [01/01/2026] is not a date, for example 2026-12-25"},
-		{dated("2026-01-01T00:00:00Z"), "days.json: [2026-01-01T00:00:00Z] is not a date, for example 2026-12-25"},
-		{dated(" 2026-01-01"), "days.json: [2026-01-01] is not a date, for example 2026-12-25"},
-		{dated("'<|>$"), "days.json: [?] is not a date, for example 2026-12-25"},
+		{`{"wales":{"events":[{"title":"no date"}]}}`, "[] is not a date, for example 2026-12-25"},
+		{`{"wales":{"events":[null]}}`, "[] is not a date, for example 2026-12-25"},
+		{dated("2027-02-29"), "[2027-02-29] is not a date, for example 2026-12-25"},
+		{dated("2026-13-01"), "[2026-13-01] is not a date, for example 2026-12-25"},
+		{dated("2026-1-1"), "[2026-1-1] is not a date, for example 2026-12-25"},
+		{dated("26-01-01"), "[26-01-01] is not a date, for example 2026-12-25"},
+		{dated("01/01/2026"), "[01/01/2026] is not a date, for example 2026-12-25"},
+		{dated("2026-01-01T00:00:00Z"), "[2026-01-01T00:00:00Z] is not a date, for example 2026-12-25"},
+		{dated(" 2026-01-01"), "[2026-01-01] is not a date, for example 2026-12-25"},
+		{dated("'<|>$"), "[?] is not a date, for example 2026-12-25"},
 	} {
 		refused(t, write(t, c.text), c.want)
 	}
@@ -186,17 +186,17 @@ func TestReadHolidaysRefusesWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		filepath.Join(dir, "missing.json"):       "missing.json: no such file or directory",
-		filepath.Join(dir, "missing", "x.json"):  "x.json: no such file or directory",
-		"":                                       ".: no such file or directory",
-		odd:                                      "a b c .json: no such file or directory",
-		filepath.Join(pipe, "x.json"):            "x.json: not a directory",
-		filepath.Join(dir, "."):                  filepath.Base(dir) + ": not a regular file",
-		"/dev/zero":                              "zero: not a regular file",
-		"/dev/null":                              "null: not a regular file",
-		pipe:                                     "pipe: not a regular file",
-		dir + "/" + strings.Repeat("x", 300):     strings.Repeat("x", 57) + "...: file name too long",
-		filepath.Join(dir, "nul\x00byte", "x.y"): "x.y: invalid argument",
+		filepath.Join(dir, "missing.json"):       "that file does not exist",
+		filepath.Join(dir, "missing", "x.json"):  "that file does not exist",
+		"":                                       "that file does not exist",
+		odd:                                      "that file does not exist",
+		filepath.Join(pipe, "x.json"):            "that file cannot be read",
+		filepath.Join(dir, "."):                  "that file is not a regular file",
+		"/dev/zero":                              "that file is not a regular file",
+		"/dev/null":                              "that file is not a regular file",
+		pipe:                                     "that file is not a regular file",
+		dir + "/" + strings.Repeat("x", 300):     "that file cannot be read",
+		filepath.Join(dir, "nul\x00byte", "x.y"): "that file cannot be read",
 	} {
 		refused(t, file, want)
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -57,7 +58,11 @@ func (o *office) prepare() (err error) {
 		return plugin.BadValue("--timezone", name, fmt.Errorf("want a name of the IANA database, for example Europe/London"))
 	}
 	if o.BankHolidays.Given() {
-		if o.holidays, err = readHolidays(o.BankHolidays.String(), o.Division.String()); err != nil {
+		o.holidays, err = readHolidays(o.BankHolidays.String(), o.Division.String())
+		switch {
+		case errors.Is(err, errDivision):
+			return plugin.BadValue("--division", o.Division.String(), err)
+		case err != nil:
 			return plugin.BadValue("--bank-holidays", o.BankHolidays.String(), err)
 		}
 	}

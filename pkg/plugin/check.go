@@ -25,12 +25,11 @@ var (
 	errSignal = errors.New("stopped by a signal")
 )
 
-// check asks everything, judges, and makes the output.
-func check(t Tunnel, p *plan, began time.Time) output {
-	ctx, cancel := context.WithDeadlineCause(context.Background(), began.Add(p.timeout-margin), errTime)
+// check asks everything, judges, and makes the output. When ctx ends, what is
+// known by then is printed.
+func check(ctx context.Context, t Tunnel, p *plan, began time.Time) output {
+	ctx, cancel := context.WithDeadlineCause(ctx, began.Add(p.timeout-margin), errTime)
 	defer cancel()
-	ctx, stop := onSignal(ctx)
-	defer stop(nil)
 
 	r := newRun(p)
 	err := r.ask(ctx)
@@ -52,8 +51,7 @@ type panicError struct{ value any }
 
 func (e *panicError) Error() string { return fmt.Sprintf("internal error: %v", e.value) }
 
-// onSignal ends the context at a signal that asks the program to stop: what is
-// known by then is printed.
+// onSignal ends the context at a signal that asks the program to stop.
 func onSignal(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)

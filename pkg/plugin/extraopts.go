@@ -30,7 +30,7 @@ func readExtraOpts(t Tunnel, spec string) ([]string, error) {
 	}
 	var unread error
 	for _, file := range files {
-		text, err := readFile(file)
+		text, err := readText(file)
 		if err != nil {
 			if named {
 				return nil, bad(fmt.Errorf("that file %w", err))
@@ -97,31 +97,40 @@ func defaultFiles() (files []string) {
 		"/etc/monitoring-plugins.ini")
 }
 
-// readFile reads a regular file of bounded size. It opens without blocking,
-// because a pipe that nobody writes to would hang the check.
-func readFile(name string) (string, error) {
+// ReadFile reads a regular file of at most 1 MiB. It opens without blocking,
+// because a pipe that nobody writes to would hang the check. Its errors follow
+// the words "that file".
+func ReadFile(name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", plainFileError(err)
+		return nil, plainFileError(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return "", plainFileError(err)
+		return nil, plainFileError(err)
 	case !info.Mode().IsRegular():
-		return "", errors.New("is not a regular file")
-	case info.Size() > maxFile:
-		return "", errors.New("is larger than 1 MiB")
+		return nil, errors.New("is not a regular file")
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return "", plainFileError(err)
+	// The size that a file claims is not trusted: those below /proc claim none.
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, plainFileError(err)
+	case len(data) > maxFile:
+		return nil, errors.New("is larger than 1 MiB")
 	}
-	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
-		return "", errors.New("is not a text file")
+	return data, nil
+}
+
+// readText reads a file that must be text.
+func readText(name string) (string, error) {
+	data, err := ReadFile(name)
+	if err == nil && (!utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
+		err = errors.New("is not a text file")
 	}
-	return string(data), nil
+	return string(data), err
 }
 
 func plainFileError(err error) error {

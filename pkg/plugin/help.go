@@ -20,6 +20,7 @@ TARGET is [NAME[/GROUP]=]URL, and each of these options repeats:
   mongo-4/backend=10.3.11.6        the same, with a name and a group for the output
   tcp://10.3.11.31:3306            a connection
   https://www.gov.uk/some/page     a status 200-299, over verified TLS; http:// too
+  ike://203.0.113.9                an answer to an IKE_SA_INIT request, for --peer
   NAME and GROUP are 1 to 40 letters, digits, dots, dashes and underscores.
 
 Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (bad arguments, no permission).

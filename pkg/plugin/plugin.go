@@ -5,8 +5,10 @@
 package plugin
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -65,6 +67,9 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE)
 	// go-flags would print completions in place of checking, and exit 0.
 	os.Unsetenv("GO_FLAGS_COMPLETION")
+	// Libraries log what a far end says unasked; Icinga would merge it into
+	// the output.
+	log.SetOutput(io.Discard)
 
 	out := answer(t, args, began)
 	out.write(stdout, began)
@@ -100,7 +105,9 @@ func answer(t Tunnel, args []string, began time.Time) (out output) {
 	if err != nil {
 		return ownFault(t, asJSON || opts.Output.text == "json", vpn.Misuse, err)
 	}
-	return check(t, p, began)
+	ctx, stop := onSignal(context.Background())
+	defer stop(nil)
+	return check(ctx, t, p, began)
 }
 
 // ownFault reports that nothing could be checked, for want of what was asked.

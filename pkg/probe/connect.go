@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,30 +50,41 @@ func (p *Probe) attempt(ctx context.Context, r *record) {
 	limited, cancel := context.WithTimeoutCause(ctx, p.prober.set.Attempt, errSlow)
 	defer cancel()
 	d := &dialer{path: p.path, addr: r.addr}
-	var err error
-	if p.endpoint.Scheme == TCP {
-		err = d.tryConnect(limited, p.endpoint.Port)
-	} else {
-		err = d.tryPage(limited, p.endpoint)
-	}
+	answer, took, err := d.try(limited, p.endpoint)
 	if err != nil && ctx.Err() != nil {
 		return
 	}
 	own := unable(err)
 	outcome, reason := judgeAttempt(err, d.connected.Load())
-	if errors.Is(err, os.ErrDeadlineExceeded) || context.Cause(limited) == errSlow {
+	if isTimeout(err) || context.Cause(limited) == errSlow && !refused(err) {
 		reason = within(p.prober.set.Attempt)
 		if d.connected.Load() {
 			reason = fmt.Errorf("connected, but %w", reason)
 		}
 	}
-	took := p.prober.Now() - began
 	p.note(func() {
 		if own != nil {
 			r.err = own
 		}
-		r.attempts[i] = Attempt{At: began, Took: took, Outcome: outcome, Err: reason}
+		r.attempts[i] = Attempt{At: began, Took: took, Outcome: outcome, Answer: answer, Err: reason}
 	})
+}
+
+// try makes the attempt of the endpoint's scheme. It gives what was answered,
+// where that has a name, and how long it took.
+func (d *dialer) try(ctx context.Context, e Endpoint) (answer string, took time.Duration, err error) {
+	began := time.Now()
+	switch e.Scheme {
+	case IKE:
+		if answer, took, err = d.tryIKE(ctx, e.Port); err == nil {
+			return answer, took, nil
+		}
+	case TCP:
+		err = d.tryConnect(ctx, e.Port)
+	default:
+		err = d.tryPage(ctx, e)
+	}
+	return "", time.Since(began), err
 }
 
 var errSlow = errors.New("attempt took too long")
@@ -126,7 +139,7 @@ func (d *dialer) control(_ context.Context, network, _ string, c syscall.RawConn
 		}
 		if d.path.DSCP != 0 && err == nil {
 			level, option := unix.IPPROTO_IP, unix.IP_TOS
-			if network == "tcp6" {
+			if strings.HasSuffix(network, "6") {
 				level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
 			}
 			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), level, option, int(d.path.DSCP)<<2))

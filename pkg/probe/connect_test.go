@@ -241,7 +241,11 @@ func TestHostile(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			address := listen(t, "tcp", "127.0.0.1:0", test.serve)
+			address := listen(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
+				// What comes before the question is no answer to it.
+				_, _ = c.Read(make([]byte, 4096))
+				test.serve(c)
+			})
 			r := ask(t, test.scheme+"://"+address+"/")
 			if test.reason == "" && test.want == Refused {
 				if r.Outcome() != Refused {

@@ -19,6 +19,7 @@ const (
 	TCP   Scheme = "tcp"   // a connection
 	HTTP  Scheme = "http"  // a status 200-299
 	HTTPS Scheme = "https" // a status 200-299 over verified TLS
+	IKE   Scheme = "ike"   // any well-formed answer to an IKE_SA_INIT request (RFC 7296)
 )
 
 // Endpoint is one thing to ask: a scheme, a host and, where the scheme has
@@ -49,10 +50,12 @@ func ParseEndpoint(s string) (Endpoint, error) {
 		return parseICMP(e, rest)
 	case TCP:
 		return parseTCP(e, rest)
+	case IKE:
+		return parseIKE(e, rest)
 	case HTTP, HTTPS:
 		return parseHTTP(e, s)
 	}
-	return Endpoint{}, fmt.Errorf("has the unknown scheme %s: want icmp, tcp, http or https", scheme)
+	return Endpoint{}, fmt.Errorf("has the unknown scheme %s: want icmp, tcp, http, https or ike", scheme)
 }
 
 // String is the endpoint as it would be written; it parses back to itself.
@@ -76,6 +79,8 @@ func defaultPort(s Scheme) uint16 {
 		return 80
 	case HTTPS:
 		return 443
+	case IKE:
+		return 500
 	}
 	return 0
 }
@@ -109,6 +114,25 @@ func parseTCP(e Endpoint, rest string) (Endpoint, error) {
 	host, port, ok := splitPort(rest)
 	if !ok {
 		return Endpoint{}, errors.New("has no port: tcp needs one, as in tcp://10.3.11.31:3306")
+	}
+	e, err := setPort(e, port)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	return setHost(e, unbracket(host))
+}
+
+func parseIKE(e Endpoint, rest string) (Endpoint, error) {
+	if strings.ContainsAny(rest, "/?#") {
+		return Endpoint{}, errors.New("has a path, which ike does not take")
+	}
+	if addr, err := netip.ParseAddr(unbracket(rest)); err == nil {
+		e.Port = defaultPort(IKE)
+		return setHost(e, addr.String())
+	}
+	host, port, ok := splitPort(rest)
+	if !ok {
+		port = strconv.Itoa(int(defaultPort(IKE)))
 	}
 	e, err := setPort(e, port)
 	if err != nil {

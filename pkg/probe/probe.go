@@ -127,6 +127,9 @@ func (p *Probe) Run(ctx context.Context) {
 
 func (p *Probe) run(ctx context.Context) {
 	addrs, err := p.resolve(ctx)
+	if err != nil && ctx.Err() != nil {
+		return // cut short: the name might still have been resolved
+	}
 	p.mu.Lock()
 	if !p.endpoint.Addr.IsValid() {
 		p.resolved = p.prober.Now()

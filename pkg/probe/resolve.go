@@ -174,7 +174,7 @@ func whyUnresolved(err error) string {
 	switch isDNS := errors.As(err, &dns); {
 	case isDNS && dns.IsNotFound:
 		return "no such name"
-	case isTimeout(err), errors.Is(err, context.Canceled):
+	case isTimeout(err): // a context that has run out, too
 		return "the resolver is silent"
 	}
 	return "the resolver refuses"

@@ -23,7 +23,8 @@ type Attempt struct {
 	At      time.Duration // when it was made, since the probing began
 	Took    time.Duration // until it ended: the round-trip time of an echo
 	Outcome Outcome
-	Err     error // why it was refused or stayed silent, where that is known
+	Answer  string // what was answered, where that has a name, as NO_PROPOSAL_CHOSEN of IKE
+	Err     error  // why it was refused or stayed silent, where that is known
 }
 
 func (a Attempt) answered() bool   { return a.Outcome == Answered }
@@ -99,6 +100,16 @@ func (r Result) Reason() error {
 		}
 	}
 	return r.Err
+}
+
+// Answer is the name of what was answered, where it has one.
+func (r Result) Answer() string {
+	for _, a := range slices.Backward(r.Attempts) {
+		if a.Answer != "" {
+			return a.Answer
+		}
+	}
+	return ""
 }
 
 // Assume is the result as it would be if every pending attempt, and one

@@ -283,7 +283,11 @@ func (f Finding) what() string {
 	case outcome == probe.Pending:
 		return "no answer yet"
 	case outcome == probe.Answered && f.Target.Endpoint.Scheme != probe.ICMP:
-		return "answered in " + Milliseconds(f.RTA)
+		text := "answered in " + Milliseconds(f.RTA)
+		if answer := f.Result.Answer(); answer != "" {
+			text += ", " + answer
+		}
+		return text
 	case outcome == probe.Answered:
 		return fmt.Sprintf("%d of %d packets answered, loss %s, rta %s", received, sent, percent(f.Loss), Milliseconds(f.RTA))
 	case reason != nil && f.Target.Endpoint.Scheme == probe.ICMP && sent > 0:

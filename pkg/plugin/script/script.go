@@ -29,7 +29,8 @@ import (
 //	exits CODE PROGRAM ARG...   runs it; the exit code, an empty stderr, the form
 //	                            of the first line and of the perfdata must hold
 //	serve NAME tcp              sets $NAME to the address of a listener on
-//	serve NAME http STATUS      loopback, or of a web server with that status
+//	serve NAME http STATUS      loopback, or of a web server with that status,
+//	serve NAME chatter          or of one that talks before it is asked
 //	closed NAME                 sets $NAME to an address where nobody listens
 func Run(t *testing.T, program string) {
 	_, here, _, _ := runtime.Caller(0)
@@ -41,6 +42,8 @@ func Run(t *testing.T, program string) {
 			Dir: dir,
 			Setup: func(e *testscript.Env) error {
 				e.Setenv("check", program)
+				// Else the race detector keeps each process for another second.
+				e.Setenv("GORACE", "atexit_sleep_ms=0")
 				return nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -113,22 +116,10 @@ func Valid(stdout string, code int) error {
 
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: serve NAME tcp | serve NAME http STATUS")
+		ts.Fatalf("usage: serve NAME tcp|chatter, or serve NAME http STATUS")
 	}
-	if args[1] == "tcp" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		ts.Check(err)
-		ts.Defer(func() { l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				conn.Close()
-			}
-		}()
-		ts.Setenv(args[0], l.Addr().String())
+	if args[1] != "http" {
+		ts.Setenv(args[0], listen(ts, args[1] == "chatter"))
 		return
 	}
 	status, err := strconv.Atoi(args[2])
@@ -139,6 +130,26 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.Listener.Addr().String())
+}
+
+func listen(ts *testscript.TestScript, chatter bool) (address string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if chatter {
+				_, _ = io.WriteString(conn, "who | goes <b>there\n\n")
+				continue
+			}
+			conn.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 func closed(ts *testscript.TestScript, neg bool, args []string) {

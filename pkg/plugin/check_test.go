@@ -1,0 +1,185 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/vpn"
+)
+
+func testTunnel() Tunnel {
+	return Tunnel{Name: "test", Title: "test VPN", Impact: func(v vpn.Verdict, _ time.Time) Impact { return Impact{State: v.State} }}
+}
+
+// planOf is what the arguments ask for.
+func planOf(t *testing.T, args ...string) *plan {
+	t.Helper()
+	o, err := parse(testTunnel(), args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := makePlan(testTunnel(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// resolver answers as a function does.
+type resolver func(ctx context.Context) ([]netip.Addr, error)
+
+func (r resolver) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) { return r(ctx) }
+
+func silence(ctx context.Context) ([]netip.Addr, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// deaf does not even heed its context.
+func deaf(context.Context) ([]netip.Addr, error) {
+	time.Sleep(time.Hour)
+	return nil, errors.New("too late")
+}
+
+func TestSilentResolver(t *testing.T) {
+	for name, r := range map[string]resolver{"silent": silence, "deaf": deaf} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var args []string
+				for _, host := range "abcdefghijklmnopqrst" {
+					args = append(args, "-H", string(host)+".example")
+				}
+				p := planOf(t, args...)
+				p.settings.Resolver = r
+				began := time.Now()
+				out := check(t.Context(), testTunnel(), p, began)
+				if took := time.Since(began); took > 10*time.Second-margin {
+					t.Errorf("took %v", took)
+				}
+				if out.code != 2 || !strings.HasPrefix(out.text, "CRITICAL: test VPN down: no far name has an address, the resolver is silent") {
+					t.Errorf("got %d, %s", out.code, out.text)
+				}
+				time.Sleep(2 * time.Hour) // the deaf ones wake up
+			})
+		})
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	tests := []struct {
+		timeout string
+		code    int
+		text    string
+	}{
+		{"2", 3, "UNKNOWN: test VPN not checked: the time of -t ran out"},
+		{"2:CRITICAL", 2, "CRITICAL: test VPN not checked: the time of -t ran out"},
+		{"2:1", 1, "WARNING: test VPN not checked: the time of -t ran out"},
+	}
+	for _, test := range tests {
+		p := planOf(t, "-H", "127.0.0.1", "-t", test.timeout)
+		p.settings.Wait = time.Hour // no first look can end in time
+		p.settings.Packets, p.settings.Interval = 1000, time.Second
+		out := check(t.Context(), testTunnel(), p, time.Now().Add(-1500*time.Millisecond))
+		if out.code != test.code || !strings.HasPrefix(out.text, test.text) {
+			t.Errorf("-t %s: got %d, %s", test.timeout, out.code, out.text)
+		}
+	}
+}
+
+func TestSignal(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		p := planOf(t, "-H", "127.0.0.1", "-H", "a.example", "-t", "60:CRITICAL")
+		p.settings.Resolver = resolver(silence)
+		go func() {
+			time.Sleep(200 * time.Millisecond)
+			_ = syscall.Kill(os.Getpid(), signal)
+		}()
+		ctx, stop := onSignal(t.Context())
+		out := check(ctx, testTunnel(), p, time.Now())
+		stop(nil)
+		// Nobody knows: -t's state is for the deadline alone.
+		if out.code != 3 || !strings.HasPrefix(out.text, "UNKNOWN: test VPN not checked: stopped by a signal, 1 of 2 machines answers so far | far_up=1;;;0;2 loss=0%") {
+			t.Errorf("%v: got %d, %s", signal, out.code, out.text)
+		}
+	}
+}
+
+func TestPanics(t *testing.T) {
+	t.Run("in a goroutine", func(t *testing.T) {
+		p := planOf(t, "-H", "a.example", "-t", "10:CRITICAL")
+		p.settings.Resolver = resolver(func(context.Context) ([]netip.Addr, error) { panic("a bug | here") })
+		out := check(t.Context(), testTunnel(), p, time.Now())
+		if out.code != 3 || !strings.HasPrefix(out.text, "UNKNOWN: test VPN not checked: internal error: a bug here") {
+			t.Errorf("got %d, %s", out.code, out.text)
+		}
+	})
+	t.Run("in the impact", func(t *testing.T) {
+		tunnel := testTunnel()
+		tunnel.Impact = func(vpn.Verdict, time.Time) Impact { panic("a bug") }
+		var stdout bytes.Buffer
+		if code := Run(tunnel, []string{"-H", "127.0.0.1"}, &stdout); code != 3 || stdout.String() != "UNKNOWN: internal error: a bug\n" {
+			t.Errorf("got %d, %s", code, stdout.String())
+		}
+		stdout.Reset()
+		if code := Run(tunnel, []string{"-H", "127.0.0.1", "-o", "json"}, &stdout); code != 3 || !json.Valid(stdout.Bytes()) || !strings.Contains(stdout.String(), `"cause":"failed"`) {
+			t.Errorf("got %d, %s", code, stdout.String())
+		}
+	})
+}
+
+// TestSlowReader has a stdout that nobody reads.
+func TestSlowReader(t *testing.T) {
+	r, w := io.Pipe()
+	defer r.Close()
+	began := time.Now()
+	if code := Run(testTunnel(), []string{"-H", "127.0.0.1", "-t", "1"}, w); code != 0 {
+		t.Errorf("got %d", code)
+	}
+	if time.Since(began) > 5*time.Second {
+		t.Error("held up by its reader")
+	}
+}
+
+func TestManyTargetsFitIntoTheOutput(t *testing.T) {
+	p := planOf(t, "-H", "127.0.0.1", "-E", strings.Repeat("e", 32), "-o", "nagios")
+	evidence := make([]vpn.Finding, 5000)
+	for i := range evidence {
+		evidence[i].Target = vpn.Target{Role: vpn.Far, Name: strings.Repeat("n", 40), URL: strings.Repeat("u", 200)}
+	}
+	v := vpn.Verdict{Cause: vpn.TunnelDown, State: nagios.Critical, Findings: evidence, FarTotal: 5000, Loss: 100}
+	for _, totals := range []bool{false, true} {
+		p.totals = totals
+		out := speak(testTunnel(), p, v, time.Now())
+		line, _, _ := strings.Cut(out.text, "\n")
+		if len(out.text) >= 60<<10 || totals && len(line) >= 1000 {
+			t.Errorf("%d bytes, %d in line 1", len(out.text), len(line))
+		}
+	}
+}
+
+func FuzzParseINI(f *testing.F) {
+	f.Add("[a]\nfar = 127.0.0.1\nhost-check\n# c\n[b]\n", "a")
+	f.Add("\ufeff[a]\r\nx=y=z\r\n", "a")
+	f.Fuzz(func(t *testing.T, text, section string) {
+		args, found, err := parseINI(text, section)
+		if !found && len(args) > 0 {
+			t.Errorf("%q from a section that is not there", args)
+		}
+		for _, arg := range args {
+			if err == nil && (!strings.HasPrefix(arg, "--") || strings.ContainsAny(arg, "\n")) {
+				t.Errorf("%q is not one argument with a long option", arg)
+			}
+		}
+	})
+}

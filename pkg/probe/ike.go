@@ -1,0 +1,204 @@
+package probe
+
+// How an IKE peer is asked whether it is alive.
+//
+// The question is an IKE_SA_INIT request (RFC 7296 section 1.2), the one
+// message that a responder takes from a stranger. Any answer to it will do, so
+// it is made to be answered without leaving anything behind on the peer. A
+// half-open IKE SA would stay there until it times out, we could not delete it
+// without authentication, and peers that see several from one address begin to
+// ignore that address: behind NAT it is also that of our own gateway.
+//
+// Two requests have an answer that ends the exchange: a proposal that nobody
+// accepts (NO_PROPOSAL_CHOSEN), and a public value of a group that the peer
+// does not choose (INVALID_KE_PAYLOAD). Peers may drop the first in silence
+// (section 2.21.1). They must answer the second (section 3.4), because that is
+// how an initiator that guessed the wrong group finds the right one (section
+// 1.2). So the request proposes what peers commonly take, with the usual
+// groups, and sends a public value of the group that nobody should have
+// enabled: group 1, MODP 768, known to all by its number and forbidden since
+// RFC 8247 section 2.4. A peer whose algorithms are all missing from the
+// proposal answers NO_PROPOSAL_CHOSEN, or nothing. A busy peer answers COOKIE
+// (section 2.6), and there we stop: it keeps no state either. A peer that does
+// take group 1 accepts, and has a half-open SA until its timeout: that cannot
+// be avoided, and it counts.
+//
+// No answer is authenticated. What protects the probe is a connected socket,
+// by which the kernel drops what is not from the peer's address and port, and
+// 64 random bits of SPI that only who saw the request can know.
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	ikePort    = 500  // plain IKE
+	ikeNATPort = 4500 // IKE and ESP in UDP, told apart by a marker (RFC 7296 section 2.23)
+
+	// ikeFirstWait is the time to the first retransmission; each further wait
+	// is twice the one before (RFC 7296 section 2.4 leaves the times open).
+	ikeFirstWait = 250 * time.Millisecond
+)
+
+// ikeReply is what came of asking one port.
+type ikeReply struct {
+	answer string        // in words of our own
+	took   time.Duration // since the first transmission of the request
+	err    error
+	panic  any // what the goroutine that asked panicked with
+}
+
+// tryIKE asks the peer for an IKE_SA_INIT response until it answers or ctx
+// ends, and says what it answered and how long that took. Port 500 asks there
+// first, and while that is silent, 4500 too. Port 4500 alone asks there, with
+// the non-ESP marker before each message; any other port is asked in plain IKE.
+//
+// A retransmission has to be the same bit for bit (RFC 7296 section 2.1), so it
+// cannot be told which of several transmissions was answered (Karn's problem).
+// took is the time since the first one that was sent to the port that answered,
+// as a connection's time includes the kernel's own repetitions. It is the
+// round-trip time where nothing was repeated, and never less than it.
+//
+// The error is ctx's where there was silence. A refusal and the kernel's other
+// errors end the question and are returned as they are; d.connected stays as
+// it was, because a UDP socket is connected without asking anyone.
+func (d *dialer) tryIKE(ctx context.Context, port uint16) (answer string, took time.Duration, err error) {
+	var r ikeReply
+	if port == ikePort {
+		r = d.askIKEPorts(ctx, ikePort, ikeNATPort)
+	} else {
+		r = d.askIKE(ctx, port, port == ikeNATPort)
+	}
+	return r.answer, r.took, r.err
+}
+
+// askIKEPorts asks a plain port, and from its first retransmission on also one
+// with the marker. They are two exchanges, each with an SPI of its own. A
+// refusal by the second port is no reason to give up on the first at once: that
+// has until its next retransmission to do better.
+func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) ikeReply {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+
+	ask := func(port uint16, marked bool) <-chan ikeReply {
+		reply := make(chan ikeReply, 1)
+		asking.Go(func() { reply <- d.guardIKE(ctx, port, marked) })
+		return reply
+	}
+	first, second := ask(plain, false), (<-chan ikeReply)(nil)
+	next := time.NewTimer(ikeFirstWait)
+	defer next.Stop()
+	var refusal *ikeReply
+	for {
+		select {
+		case r := <-first:
+			if r.silent() && refusal != nil {
+				return *refusal
+			}
+			return r.orPanic()
+		case r := <-second:
+			if r.orPanic().err == nil {
+				return r
+			}
+			if refused(r.err) {
+				refusal = &r
+				next.Reset(2 * ikeFirstWait)
+			}
+		case <-next.C:
+			if refusal != nil {
+				return *refusal
+			}
+			second = ask(marked, true)
+		}
+	}
+}
+
+// guardIKE hands a panic to who waits for the reply: one in this goroutine
+// would end the program with the exit code of CRITICAL.
+func (d *dialer) guardIKE(ctx context.Context, port uint16, marked bool) (r ikeReply) {
+	defer func() {
+		if v := recover(); v != nil {
+			r = ikeReply{panic: v}
+		}
+	}()
+	return d.askIKE(ctx, port, marked)
+}
+
+func (r ikeReply) orPanic() ikeReply {
+	if r.panic != nil {
+		panic(r.panic)
+	}
+	return r
+}
+
+func (r ikeReply) silent() bool {
+	return errors.Is(r.err, context.DeadlineExceeded) || errors.Is(r.err, context.Canceled)
+}
+
+// askIKE asks one port. The end of ctx closes the socket, so that neither
+// silence nor a flood of other datagrams can hold it longer.
+func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply {
+	conn, err := d.dialIKE(ctx, port)
+	if err != nil {
+		return ikeReply{err: err}
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+
+	spi, packet := newIKERequest(marked)
+	began := time.Now()
+	due := began
+	for wait := ikeFirstWait; ; wait *= 2 {
+		due = due.Add(wait)
+		answer, err := sendIKE(conn, packet, due, func(datagram []byte) (string, bool) {
+			return parseIKEAnswer(datagram, spi, marked)
+		})
+		switch {
+		case err == nil:
+			return ikeReply{answer: answer, took: time.Since(began)}
+		case ctx.Err() != nil:
+			return ikeReply{err: ctx.Err()}
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return ikeReply{err: err}
+		}
+	}
+}
+
+// sendIKE sends a packet and reads until parse knows a datagram for an answer
+// to it, or until a time. The buffer has one byte more than the longest
+// datagram that can be an answer, so that a longer one shows.
+func sendIKE(conn net.Conn, packet []byte, until time.Time, parse func([]byte) (string, bool)) (string, error) {
+	if _, err := conn.Write(packet); err != nil {
+		return "", err
+	}
+	if err := conn.SetReadDeadline(until); err != nil {
+		return "", err
+	}
+	var buffer [len(nonESPMarker) + ikeLongest + 1]byte
+	for {
+		n, err := conn.Read(buffer[:])
+		if err != nil {
+			return "", err
+		}
+		if answer, ok := parse(buffer[:n]); ok {
+			return answer, nil
+		}
+	}
+}
+
+// dialIKE connects a UDP socket, which sends nothing yet.
+func (d *dialer) dialIKE(ctx context.Context, port uint16) (net.Conn, error) {
+	nd := net.Dialer{ControlContext: d.control}
+	if d.path.Source.IsValid() {
+		nd.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
+	}
+	return nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String())
+}
