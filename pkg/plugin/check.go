@@ -70,6 +70,7 @@ func onSignal(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 // run is one asking of all targets.
 type run struct {
 	plan     *plan
+	enough   bool // what is pending is not waited for
 	probes   []*probe.Probe
 	panicked chan error
 }
@@ -118,29 +119,21 @@ func (r *run) ask(outer context.Context) error {
 		case <-outer.Done():
 			return context.Cause(outer)
 		case <-tick.C:
-			if r.settled() {
+			if vpn.Settled(r.plan.limits, r.evidence(), r.plan.settings.Wait) {
+				r.enough = true
 				return nil
 			}
 		}
 	}
 }
 
-// settled tells whether the first look is over and the second cannot change
-// the verdict any more.
-func (r *run) settled() bool {
-	evidence := r.evidence()
-	for _, o := range evidence {
-		if !o.Result.FirstLookOver {
-			return false
-		}
-	}
-	return vpn.Settled(r.plan.limits, evidence, r.plan.settings.Wait)
-}
-
 func (r *run) evidence() []vpn.Observation {
 	evidence := make([]vpn.Observation, len(r.probes))
 	for i, p := range r.probes {
 		evidence[i] = vpn.Observation{Target: r.plan.targets[i], Result: p.Result()}
+		if r.enough {
+			evidence[i].Result.FirstLookOver = true
+		}
 	}
 	return evidence
 }

@@ -112,17 +112,18 @@ func (r Result) Answer() string {
 	return ""
 }
 
-// Assume is the result as it would be if every pending attempt, and one
-// more where more may follow, ended so. It is
-// how one finds out whether waiting can change anything.
+// Assume is the result as it would be if every pending attempt, and one more
+// where more may follow, ended so. It is how one finds out whether waiting can
+// change anything.
 func (r Result) Assume(o Outcome, took time.Duration) Result {
+	r.FirstLookOver = true
 	r.Attempts = slices.Clone(r.Attempts)
 	for i := range r.Attempts {
 		if a := &r.Attempts[i]; a.Outcome == Pending {
 			a.Outcome, a.Took = o, took
 		}
 	}
-	if r.More {
+	if r.More || len(r.Attempts) == 0 && r.Err == nil {
 		r.Attempts = append(r.Attempts, Attempt{Outcome: o, Took: took})
 	}
 	return r

@@ -294,7 +294,8 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // Settled tells whether nothing that is still pending can change the cause,
 // the state or what the impact depends on. An answer counts until wait after
-// its packet.
+// its packet. The first look must be over, so that the figures are whole; only
+// what else is asked for behind a dead tunnel is not waited for.
 func Settled(l Limits, evidence []Observation, wait time.Duration) bool {
 	assume := func(o probe.Outcome, took time.Duration) Verdict {
 		assumed := make([]Observation, len(evidence))
@@ -304,19 +305,28 @@ func Settled(l Limits, evidence []Observation, wait time.Duration) bool {
 		return Judge(l, assumed)
 	}
 	best := assume(probe.Answered, 0)
+	for _, e := range evidence {
+		behind := e.Target.Role == Service || e.Target.Role == Replication
+		if !e.Result.FirstLookOver && !(behind && best.Down()) {
+			return false
+		}
+	}
 	return best.same(assume(probe.Answered, wait)) && best.same(assume(probe.Silent, 0))
 }
 
+// same tells whether two verdicts differ in nothing that changes the state,
+// before or after the impact.
 func (v Verdict) same(w Verdict) bool {
-	if v.Cause != w.Cause || v.State != w.State {
-		return false
+	roles := []Role{Service, Replication, Public}
+	if v.Down() {
+		roles = []Role{Public}
 	}
-	for _, r := range []Role{Service, Replication, Public} {
+	for _, r := range roles {
 		a, _ := v.Role(r)
 		b, _ := w.Role(r)
 		if a != b {
 			return false
 		}
 	}
-	return true
+	return v.Cause == w.Cause && v.State == w.State
 }

@@ -239,6 +239,10 @@ func TestSettled(t *testing.T) {
 		{"two packets of ten can, if they are lost", watch(t, "far a=10.0.0.1", waiting(echoes(8, 0, 1*ms), 2)), false},
 		{"the near gateway decides why it is down", watch(t, "near n=10.0.0.9", waiting(silent, 1), "far a=10.0.0.1", silent), false},
 		{"the near gateway does not matter while far is up", watch(t, "near n=10.0.0.9", waiting(silent, 1), "far a=10.0.0.1", fine), true},
+		{"what lies behind a dead tunnel does not matter", watch(t, "far a=10.0.0.1", silent, "service m=http://10.0.0.2/", halfway), true},
+		{"it does behind a healthy one", watch(t, "far a=10.0.0.1", fine, "service m=http://10.0.0.2/", halfway), false},
+		{"the first look at a gateway is not cut", watch(t, "near n=10.0.0.9", halfway, "far a=10.0.0.1", fine), false},
+		{"a name may still resolve", watch(t, "far a=10.0.0.1", silent, "far b=b.example", probe.Result{}), false},
 		{"the public way decides the impact", watch(t, "far a=10.0.0.1", silent, "public p=http://www.example/", waiting(ends(probe.Silent, nil), 1)), false},
 	}
 	for _, test := range tests {
@@ -273,7 +277,7 @@ func TestLine(t *testing.T) {
 		{watch(t, "service m=tcp://10.3.11.6:80", ends(probe.Answered, nil)), "[OK] service m tcp://10.3.11.6:80: answered in 1.00 ms"},
 		{watch(t, "near n=tcp://10.3.11.6:80", refuses), "[OK] near n tcp://10.3.11.6:80: alive, connection refused"},
 		{watch(t, "near n=10.3.11.6", silent), "[UNKNOWN] near n 10.3.11.6: no answer to 20 packets"},
-		{watch(t, "far a=10.3.11.6", halfway), "[UNKNOWN] far a 10.3.11.6: no answer yet"},
+		{watch(t, "far a=10.3.11.6", halfway), "[UNKNOWN] far a 10.3.11.6: not waited for"},
 	}
 	for _, test := range tests {
 		v := Judge(l, test.evidence)

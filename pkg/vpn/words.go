@@ -232,7 +232,7 @@ func (v Verdict) Advice() []string {
 	case ResolverDown:
 		return []string{"Nothing could be asked by name: look at the resolver, or give addresses in place of names."}
 	case PeerDown:
-		return []string{ownChange, "The far gateway is silent on the internet: open a ticket with the vendor of the far end first.", tickets}
+		return []string{ownChange, tickets, "Begin with the vendor of the far end: its gateway is silent on the internet."}
 	case TunnelDown, Down:
 		return []string{ownChange, tickets}
 	case Degraded:
@@ -281,7 +281,7 @@ func (f Finding) what() string {
 	reason := f.Result.Reason()
 	switch outcome := f.Result.Outcome(); {
 	case outcome == probe.Pending:
-		return "no answer yet"
+		return "not waited for"
 	case outcome == probe.Answered && f.Target.Endpoint.Scheme != probe.ICMP:
 		text := "answered in " + Milliseconds(f.RTA)
 		if answer := f.Result.Answer(); answer != "" {

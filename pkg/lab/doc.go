@@ -1,0 +1,15 @@
+// Package lab makes real tunnels between network namespaces, and ways to
+// break them, for tests and for the demo.
+//
+// An [Internet] is a relay that passes packets between sites under
+// [Conditions] that may change while it runs. A [Site] is one organisation:
+// a gateway on that internet, machines behind it and, where wanted, a host
+// inside where the checks run. A [Tunnel] joins two gateways.
+// [SevenTunnels] raises the seven that the checks are for.
+//
+// Everything lives in one process and in namespaces without a name, so
+// nothing is left when the process ends, however it ends. Nothing in the lab
+// has a way out to the real internet.
+//
+// A program that uses the package calls its main function through [Run].
+package lab

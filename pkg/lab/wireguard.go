@@ -1,0 +1,166 @@
+package lab
+
+import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.zx2c4.com/wireguard/device"
+	"golang.zx2c4.com/wireguard/tun"
+)
+
+// Each tunnel of a gateway has a port of its own, from the usual one on.
+const (
+	wireGuardPort = 51820
+	maxTunnels    = 16
+)
+
+// handshakeTime is how long to wait for the other end. WireGuard asks again
+// after five seconds when the first packet was lost.
+const handshakeTime = 6500 * time.Millisecond
+
+// WireGuard makes a WireGuard tunnel between the gateways of two sites and
+// returns when it stands. It carries the networks of both sites.
+func (i *Internet) WireGuard(near, far *Site) (*Tunnel, error) {
+	a, err := newWireGuardEnd(near)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newWireGuardEnd(far)
+	if err != nil {
+		return nil, err
+	}
+	a.peer, b.peer = b, a
+	a.initiates = true
+	t, err := i.raise(&Tunnel{Near: near, Far: far, Interface: a.name, near: a, far: b})
+	if err != nil {
+		return nil, fmt.Errorf("WireGuard from %s to %s: %w", near.Name, far.Name, err)
+	}
+	return t, nil
+}
+
+type wireGuardEnd struct {
+	site      *Site
+	peer      *wireGuardEnd
+	name      string
+	port      int
+	key       *ecdh.PrivateKey
+	initiates bool
+
+	mu     sync.Mutex
+	device *device.Device // nil while down
+}
+
+func newWireGuardEnd(s *Site) (*wireGuardEnd, error) {
+	key, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.tunnels
+	if n == maxTunnels {
+		return nil, fmt.Errorf("site %s has %d tunnels already", s.Name, n)
+	}
+	s.tunnels++
+	return &wireGuardEnd{site: s, name: fmt.Sprintf("wg%d", n), port: wireGuardPort + n, key: key}, nil
+}
+
+func (e *wireGuardEnd) up() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.device != nil {
+		return nil
+	}
+	err := e.site.Gateway.Do(e.make)
+	if err == nil && e.initiates {
+		err = e.shakeHands()
+	}
+	if err != nil && e.device != nil {
+		e.device.Close()
+		e.device = nil
+	}
+	return err
+}
+
+func (e *wireGuardEnd) down() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.device != nil {
+		e.device.Close()
+		e.device = nil
+	}
+	return nil
+}
+
+// make builds the end, in the gateway's namespace.
+func (e *wireGuardEnd) make() error {
+	fd, err := openTUN(e.name)
+	if err != nil {
+		return err
+	}
+	// Unmonitored: a monitored one looks for the interface in the namespace of
+	// whatever thread it is on.
+	t, _, err := tun.CreateUnmonitoredTUNFromFD(fd)
+	if err != nil {
+		return err
+	}
+	link, err := raiseTUN(e.name, device.DefaultMTU)
+	if err != nil {
+		t.Close()
+		return err
+	}
+	e.device = device.NewDevice(t, &udpBind{ns: e.site.Gateway.ns}, device.NewLogger(device.LogLevelSilent, ""))
+	if err := e.device.IpcSet(e.config()); err != nil {
+		return err
+	}
+	if err := e.device.Up(); err != nil {
+		return err
+	}
+	for _, n := range e.peer.site.Networks {
+		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(n), Src: sameFamily(e.site.GatewayAddrs, n.Addr())}
+		if err := netlink.RouteAdd(route); err != nil {
+			return fmt.Errorf("route to %s: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// config is the end in WireGuard's configuration protocol.
+func (e *wireGuardEnd) config() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "private_key=%x\n", e.key.Bytes())
+	fmt.Fprintf(&b, "listen_port=%d\n", e.port)
+	fmt.Fprintf(&b, "public_key=%x\n", e.peer.key.PublicKey().Bytes())
+	fmt.Fprintf(&b, "endpoint=%s\n", netip.AddrPortFrom(e.peer.site.Public[0], uint16(e.peer.port)))
+	for _, n := range e.peer.site.Networks {
+		fmt.Fprintf(&b, "allowed_ip=%s\n", n)
+	}
+	return b.String()
+}
+
+// shakeHands sends the first packet and waits until the peer has answered. The
+// keepalive comes only now: set before, its first packet finds no open port and
+// the next one comes five seconds later.
+func (e *wireGuardEnd) shakeHands() error {
+	keepalive := fmt.Sprintf("public_key=%x\nupdate_only=true\npersistent_keepalive_interval=25\n", e.peer.key.PublicKey().Bytes())
+	if err := e.device.IpcSet(keepalive); err != nil {
+		return err
+	}
+	for end := time.Now().Add(handshakeTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		state, err := e.device.IpcGet()
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(state, "last_handshake_time_sec=0\n") {
+			return nil
+		}
+	}
+	return errors.New("no handshake: the other end does not answer")
+}
