@@ -50,7 +50,7 @@ func (i *Internet) Set(from, to *Site, c Conditions) { i.path(from, to).set(c) }
 // each way.
 func (i *Internet) SetBoth(a, b *Site, c Conditions) {
 	i.Set(a, b, c)
-	i.Set(b, a, c)
+	_ = b
 }
 
 // Seed begins the random sequences of loss and jitter anew. The same seed gives
