@@ -33,6 +33,9 @@ func check(ctx context.Context, t Tunnel, p *plan, began time.Time) output {
 
 	r := newRun(p)
 	err := r.ask(ctx)
+	for _, p := range r.probes {
+		p.NoteRoute()
+	}
 	verdict := vpn.Judge(p.limits, r.evidence())
 	var bug *panicError
 	switch cutShort := verdict.Cause == vpn.Failed && err != nil; {

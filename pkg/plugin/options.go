@@ -71,6 +71,7 @@ type options struct {
 	Source     Value `short:"s" long:"source" value-name:"ADDR" unquote:"false" description:"source address towards what is behind the tunnel"`
 	Interface  Value `short:"I" long:"interface" value-name:"NAME" unquote:"false" description:"interface towards what is behind the tunnel"`
 	DSCP       Value `long:"dscp" value-name:"0-63" unquote:"false" description:"code point of packets towards what is behind the tunnel"`
+	Via        Value `long:"via" value-name:"INTERFACE|ADDR" unquote:"false" description:"packets to far targets must leave by this interface, or from this source address, else traffic is outside the tunnel: CRITICAL. It sees the routes of this machine, not a policy of IPsec on it, nor what a gateway further along does"`
 	IPv4       bool  `short:"4" description:"use IPv4 only"`
 	IPv6       bool  `short:"6" description:"use IPv6 only"`
 

@@ -187,11 +187,14 @@ func (p *plan) readPath(_ Tunnel, o *options) error {
 		}
 	}
 	if o.Interface.set {
-		name := o.Interface.text
-		if name == "" || len(name) > 15 || strings.ContainsAny(name, "/ \t:") || name == "." || name == ".." {
-			return BadValue("-I, --interface", name, errors.New("want the name of an interface, for example tun0"))
+		if p.path.Interface = o.Interface.text; !isInterface(p.path.Interface) {
+			return BadValue("-I, --interface", o.Interface.text, errors.New("want the name of an interface, for example tun0"))
 		}
-		p.path.Interface = name
+	}
+	if o.Via.set {
+		if err := p.readVia(o.Via.text); err != nil {
+			return BadValue("--via", o.Via.text, err)
+		}
 	}
 	if o.DSCP.set {
 		n, err := number("--dscp", o.DSCP.text, 0, 63)
@@ -201,6 +204,26 @@ func (p *plan) readPath(_ Tunnel, o *options) error {
 		p.path.DSCP = uint8(n)
 	}
 	return p.oneFamily()
+}
+
+// readVia reads an address or the name of an interface.
+func (p *plan) readVia(text string) error {
+	addr, err := netip.ParseAddr(text)
+	switch {
+	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()), err != nil && !isInterface(text):
+		return errors.New("want an interface or an address of this machine, for example tun0")
+	case err == nil:
+		p.limits.Via.Source = addr.Unmap()
+	default:
+		p.limits.Via.Interface = text
+	}
+	return nil
+}
+
+// isInterface tells whether the kernel would take name for an interface. One
+// that does not exist is no mistake: a dead VPN takes its interface with it.
+func isInterface(name string) bool {
+	return name != "" && len(name) <= 15 && name != "." && name != ".." && !strings.ContainsAny(name, "/ \t:")
 }
 
 // oneFamily refuses a target whose address can never be asked in this way.
@@ -213,6 +236,9 @@ func (p *plan) oneFamily() error {
 		option := "-H, --far"
 		if t.Role != vpn.Far {
 			option = "--" + string(t.Role)
+		}
+		if via := p.limits.Via.Source; t.Role == vpn.Far && via.IsValid() && via.Is4() != addr.Is4() {
+			return BadValue(option, t.Endpoint.String(), fmt.Errorf("is of another address family than %s of --via", via))
 		}
 		if !p.settings.Family.Has(addr) {
 			return BadValue(option, t.Endpoint.String(), errors.New("is of another address family than -4 or -6 asks for"))
@@ -227,9 +253,13 @@ func (p *plan) oneFamily() error {
 // pathTo is the way packets to a role are to leave: -s, -I and --dscp are for
 // what is behind the tunnel.
 func (p *plan) pathTo(r vpn.Role) probe.Path {
+	path := p.path
 	switch r {
-	case vpn.Far, vpn.Service, vpn.Replication:
-		return p.path
+	case vpn.Far:
+		path.Via = p.limits.Via
+		return path
+	case vpn.Service, vpn.Replication:
+		return path
 	}
 	return probe.Path{}
 }

@@ -114,10 +114,13 @@ func way(path probe.Path, r probe.Result) string {
 	if path.DSCP != 0 {
 		words = append(words, fmt.Sprintf("with code point %d", path.DSCP))
 	}
+	for _, route := range r.Routes {
+		words = append(words, "routed "+route.String())
+	}
 	if len(words) == 0 {
 		return "as the kernel routes it"
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, ", ")
 }
 
 func timing(r probe.Result) string {

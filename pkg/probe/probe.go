@@ -34,6 +34,7 @@ type Path struct {
 	Source    netip.Addr // their source address
 	Interface string     // the interface that they leave by
 	DSCP      uint8      // their differentiated services code point, 0-63 (RFC 2474)
+	Via       Via        // the way that they must leave by; the route is asked where it is set
 }
 
 // Prober makes the probes of one run. It holds what they share: the clock's
@@ -113,6 +114,7 @@ type record struct {
 	more      bool   // an attempt of the second look may follow, and none has left yet
 	privilege string // how echo requests are sent
 	err       error  // why nothing could be asked
+	routes    []Route
 }
 
 // New makes a probe of an endpoint; it sends nothing yet.
@@ -167,6 +169,7 @@ func (p *Probe) ask(ctx context.Context, r *record) {
 	case <-ctx.Done():
 		return
 	}
+	p.noteRoute(r)
 	if p.endpoint.Scheme == ICMP {
 		p.askICMP(ctx, r)
 	} else {
@@ -203,6 +206,7 @@ func (p *Probe) resultOf(r *record, now time.Duration) Result {
 		Err:       r.err,
 		More:      r.more,
 		Resolved:  p.resolved,
+		Routes:    slices.Clone(r.routes),
 		Privilege: r.privilege,
 	}
 	undecided := false

@@ -46,6 +46,9 @@ type Result struct {
 	// Resolved is when the name had been looked up, since the probing began; 0
 	// for an address.
 	Resolved time.Duration
+	// Routes are those that the kernel gave for the address, in the order of
+	// asking.
+	Routes []Route
 	// Privilege is how echo requests were sent, "unprivileged" or "raw"; empty
 	// where none were.
 	Privilege string

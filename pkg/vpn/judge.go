@@ -4,6 +4,7 @@ package vpn
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"checkvpn/pkg/nagios"
@@ -23,6 +24,7 @@ const (
 	PeerDown     Cause = "peer-down"     // the other end's internet side
 	TunnelDown   Cause = "tunnel-down"   // both ends alive, nothing passes
 	Down         Cause = "down"          // nothing passes, and no peer was asked
+	Bypassed     Cause = "bypassed"      // traffic leaves outside the tunnel
 	Degraded     Cause = "degraded"      // loss or round-trip time beyond the limits
 	Partial      Cause = "partial"       // some machines, not the tunnel
 	ServiceDown  Cause = "service-down"  // the tunnel is well, what it is for is not
@@ -32,7 +34,8 @@ const (
 // Limits are what a tunnel is judged by.
 type Limits struct {
 	Warning, Critical nagios.Pair
-	MinFar            int // far targets that must answer; at least 1
+	MinFar            int       // far targets that must answer; at least 1
+	Via               probe.Via // the way that traffic to far targets must leave by
 }
 
 // Observation is a target and what is known of it.
@@ -46,6 +49,7 @@ type Finding struct {
 	Observation
 	Answers bool         // it answered; near and peer by a refusal too
 	State   nagios.State // of this target alone
+	OffWay  *probe.Route // a route to it that does not leave by --via; nil where all do
 	Loss    float64      // percent of its packets or attempts; 100 where it did not answer
 	RTA     time.Duration
 }
@@ -161,6 +165,9 @@ func (v *Verdict) judge() (Cause, nagios.State, error) {
 	if v.FarUp < v.Limits.MinFar {
 		return v.whyDown(), nagios.Critical, nil
 	}
+	if slices.ContainsFunc(v.Findings, Finding.bypasses) {
+		return Bypassed, nagios.Critical, nil
+	}
 	switch ms := milliseconds(v.RTA); {
 	case v.Limits.Critical.Alert(ms, v.RTA > 0, v.Loss):
 		return Degraded, nagios.Critical, nil
@@ -262,9 +269,17 @@ func assess(l Limits, o Observation) Finding {
 		f.Loss = lossOf(o.Result.Sent(), received)
 		f.RTA = o.Result.Took() / time.Duration(received)
 	}
+	for _, r := range o.Result.Routes {
+		if o.Target.Role == Far && !l.Via.Holds(r) {
+			f.OffWay = &r
+		}
+	}
 	f.State = stateOf(l, f, outcome)
 	return f
 }
+
+// bypasses tells whether traffic to a far target passes, but not this way.
+func (f Finding) bypasses() bool { return f.Answers && f.OffWay != nil }
 
 // stateOf: a gateway that is silent is UNKNOWN, because it may filter; whether
 // it matters is for the tunnel's verdict. Limits are for far icmp targets.
@@ -277,6 +292,8 @@ func stateOf(l Limits, f Finding, outcome probe.Outcome) nagios.State {
 	case !f.Answers && gateway:
 		return nagios.Unknown
 	case !f.Answers:
+		return nagios.Critical
+	case f.bypasses():
 		return nagios.Critical
 	case f.Target.Role != Far, f.Target.Endpoint.Scheme != probe.ICMP:
 		return nagios.OK

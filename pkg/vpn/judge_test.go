@@ -46,6 +46,18 @@ var (
 	halfway = probe.Result{Addr: anAddress, Attempts: []probe.Attempt{{}}}
 )
 
+// routed adds routes by these interfaces; none where the name is empty.
+func routed(r probe.Result, names ...string) probe.Result {
+	for _, name := range names {
+		route := probe.Route{Interface: name}
+		if name == "" {
+			route.Err = errors.New("no route")
+		}
+		r.Routes = append(r.Routes, route)
+	}
+	return r
+}
+
 // watch makes an observation of each pair of a target, as "far a/g=10.0.0.1",
 // and a result.
 func watch(t testing.TB, pairs ...any) (list []Observation) {
@@ -133,6 +145,15 @@ func TestJudge(t *testing.T) {
 		{"as many as needed", 2, watch(t, "far a=10.0.0.1", fine, "far b=10.0.0.2", fine, "far c=10.0.0.3", silent),
 			Partial, nagios.Warning, "up, but 1 of 3 machines is silent: c"},
 
+		{"traffic leaves outside the tunnel", 1, watch(t, "far a=10.0.0.1", routed(fine, "tun0"), "far b=10.0.0.2", routed(fine, "tun0", "eth0")),
+			Bypassed, nagios.Critical, "bypassed: 2 of 2 machines answer, but traffic to 1 of them leaves outside the tunnel, by eth0 and not via tun0"},
+		{"the route went away meanwhile", 1, watch(t, "far a=10.0.0.1", routed(fine, "tun0", "")),
+			Bypassed, nagios.Critical, "bypassed: the only machine asked answers, but traffic leaves outside the tunnel, no route and not"},
+		{"traffic leaves by the tunnel", 1, watch(t, "far a=10.0.0.1", routed(fine, "tun0", "tun0")),
+			Up, nagios.OK, "up: "},
+		{"a silent target off the way is down", 1, watch(t, "far a=10.0.0.1", routed(silent, "eth0")),
+			Down, nagios.Critical, "down: "},
+
 		{"loss just under the warning limit", 1, watch(t, "far a=10.0.0.1", echoes(81, 19, 20*ms)),
 			Up, nagios.OK, "up: the only machine asked answers, loss 19%, rta 20.0 ms"},
 		{"loss at the warning limit", 1, watch(t, "far a=10.0.0.1", echoes(4, 1, 20*ms)),
@@ -176,14 +197,16 @@ func TestJudge(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			v := Judge(limits(t, "100,20%", "500,60%", test.minFar), test.evidence)
+			l := limits(t, "100,20%", "500,60%", test.minFar)
+			l.Via.Interface = "tun0"
+			v := Judge(l, test.evidence)
 			if v.Cause != test.cause || v.State != test.state {
 				t.Errorf("got %s, %s, want %s, %s", v.Cause, v.State, test.cause, test.state)
 			}
 			if got := v.Headline(); !strings.HasPrefix(got, test.headline) {
 				t.Errorf("got headline %q, want it to begin %q", got, test.headline)
 			}
-			if down := test.state == nagios.Critical && test.cause != Degraded; v.Down() != down {
+			if down := test.state == nagios.Critical && test.cause != Degraded && test.cause != Bypassed; v.Down() != down {
 				t.Errorf("got down %t, want %t", v.Down(), down)
 			}
 			if steps := v.Advice(); (len(steps) > 0) == (v.State == nagios.OK || v.State == nagios.Unknown) {

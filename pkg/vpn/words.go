@@ -31,6 +31,8 @@ func (v Verdict) Headline() string {
 		return "down: " + v.farCount() + ", " + v.gateways()
 	case Down:
 		return "down: " + v.farCount() + ", add --peer to learn more"
+	case Bypassed:
+		return "bypassed: " + v.wrongWay()
 	case Degraded:
 		return "degraded: " + v.excess() + v.alsoFailing()
 	case Partial:
@@ -125,6 +127,22 @@ func (v Verdict) excess() string {
 		return loss
 	}
 	return loss + ", " + time
+}
+
+// wrongWay says which way traffic takes in place of the tunnel.
+func (v Verdict) wrongWay() string {
+	var list []Finding
+	for _, f := range v.Findings {
+		if f.bypasses() {
+			list = append(list, f)
+		}
+	}
+	to := ""
+	if len(list) < v.FarUp {
+		to = fmt.Sprintf("to %d of them ", len(list))
+	}
+	return fmt.Sprintf("%s, but traffic %sleaves outside the tunnel, %s and not via %s",
+		v.farCount(), to, list[0].OffWay, v.Limits.Via)
 }
 
 // exceptions names whole groups first, because a group that is silent as a
@@ -235,6 +253,8 @@ func (v Verdict) Advice() []string {
 		return []string{ownChange, tickets, "Begin with the vendor of the far end: its gateway is silent on the internet."}
 	case TunnelDown, Down:
 		return []string{ownChange, tickets}
+	case Bypassed:
+		return []string{"The far side is reached in the clear or by another way: look at the routes of this machine and at the state of the tunnel.", ownChange, tickets}
 	case Degraded:
 		return []string{"The tunnel passes traffic, but badly: compare with the near and peer lines above.", ownChange, tickets}
 	case Partial:
@@ -268,6 +288,9 @@ func (f Finding) Line(tunnelUp bool) string {
 		b.WriteString(" (" + addr.String() + ")")
 	}
 	b.WriteString(": " + f.what())
+	if f.OffWay != nil {
+		b.WriteString(", leaves " + f.OffWay.String())
+	}
 	gateway := f.Target.Role == Near || f.Target.Role == Peer
 	if !f.Answers && gateway && tunnelUp {
 		b.WriteString("; it may filter, and then it can tell nothing when the tunnel breaks")
