@@ -38,6 +38,7 @@ type plan struct {
 	limits      vpn.Limits
 	settings    probe.Settings
 	path        probe.Path // of what is behind the tunnel
+	mtu         int        // bytes of whole IP packets that must pass to far targets; 0: not asked
 
 	timeout   time.Duration
 	onTimeout nagios.State
@@ -51,7 +52,7 @@ type plan struct {
 func makePlan(t Tunnel, o *options) (*plan, error) {
 	p := &plan{hostCheck: o.HostCheck, verbose: len(o.Verbose)}
 	for _, step := range []func(Tunnel, *options) error{
-		p.readTargets, p.readLimits, p.readPackets, p.readPath, p.readTimeout, p.readOutput,
+		p.readTargets, p.readLimits, p.readPackets, p.readPath, p.readMTU, p.readTimeout, p.readOutput,
 	} {
 		if err := step(t, o); err != nil {
 			return nil, err
@@ -151,8 +152,8 @@ func (p *plan) readPackets(_ Tunnel, o *options) error {
 	return err
 }
 
-// parallel is how many targets are asked at once, so that the sockets of both
-// looks and of the resolver fit into the file descriptors of this process.
+// parallel is how many targets are asked at once, so that their sockets fit
+// into the file descriptors of this process.
 func parallel() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -160,7 +161,7 @@ func parallel() int {
 	}
 	const (
 		reserved  = 12 // the standard streams, the poller, files that are read
-		perTarget = 3  // both looks, and the resolver
+		perTarget = 4  // both looks, who says why, big packets; the resolver comes before them
 		most      = 1000
 	)
 	free := int(min(limit.Cur, reserved+perTarget*most)) - reserved
@@ -256,7 +257,7 @@ func (p *plan) pathTo(r vpn.Role) probe.Path {
 	path := p.path
 	switch r {
 	case vpn.Far:
-		path.Via = p.limits.Via
+		path.Via, path.MTU = p.limits.Via, p.mtu
 		return path
 	case vpn.Service, vpn.Replication:
 		return path
@@ -313,6 +314,10 @@ func (p *plan) fits(o *options) error {
 	if needs := look + margin; needs > p.timeout {
 		return BadValue("-t, --timeout", o.Timeout.text, fmt.Errorf(
 			"the packets of -n and -i and the wait for the last answer need %.1f s: give more time, or fewer packets", needs.Seconds()))
+	}
+	if needs := p.settings.FullSize() + margin; p.mtu > 0 && needs > p.timeout {
+		return BadValue("-t, --timeout", o.Timeout.text, fmt.Errorf(
+			"the packets of --mtu and the waits for their answers need %.1f s: give more time", needs.Seconds()))
 	}
 	return nil
 }

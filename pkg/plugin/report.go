@@ -74,6 +74,9 @@ func verbose(p *plan, f vpn.Finding) (lines []string) {
 	if p.verbose >= 1 && len(f.Result.Attempts) > 0 {
 		lines = append(lines, "- attempts: "+attempts(f.Result))
 	}
+	if p.verbose >= 1 && f.Result.MTU != nil && len(f.Result.MTU.Tried) > 0 {
+		lines = append(lines, "- sizes: "+tried(f.Result.MTU.Tried))
+	}
 	if p.verbose >= 2 {
 		lines = append(lines, "- way: "+way(p.pathTo(f.Target.Role), f.Result))
 	}
@@ -208,6 +211,7 @@ type jsonTarget struct {
 	Received int          `json:"received"`
 	Loss     *float64     `json:"loss_percent,omitempty"`
 	RTA      *float64     `json:"rta_ms,omitempty"`
+	MTU      int          `json:"mtu_bytes,omitempty"` // the largest packet known to pass, where that is asked
 	Reason   string       `json:"reason,omitempty"`
 }
 
@@ -235,6 +239,7 @@ func jsonOf(t Tunnel, p *plan, v vpn.Verdict, impact Impact) jsonReport {
 		target := jsonTarget{
 			Role: f.Target.Role, Name: nagios.Clean(f.Target.Name, maxMessage), Group: f.Target.Group,
 			State: f.State, Sent: f.Result.Sent(), Received: f.Result.Received(), RTA: measured(f.RTA),
+			MTU: largest(f.Result.MTU),
 		}
 		if f.Result.Addr.IsValid() {
 			target.Address = f.Result.Addr.String()

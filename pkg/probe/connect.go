@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,49 +19,60 @@ import (
 // askConnection makes one attempt, and a second one where the first failed in
 // another way than by silence: the kernel has repeated a silent connection by
 // itself, and repeated half-connections make databases block a host.
+//
+// Where there is no answer for a while, or one that leaves open who gave it, it
+// is asked why. That lasts no longer than the attempts do.
 func (p *Probe) askConnection(ctx context.Context, r *record) {
-	p.attempt(ctx, r)
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	askWhy := sync.OnceFunc(func() { p.askWhy(ctx, r) })
+	slow := p.attempt(ctx, r, askWhy)
 	p.note(func() { r.firstLook = 1 })
-	if ctx.Err() != nil || p.answeredAll(r) || p.timedOut(r) {
+	if ctx.Err() != nil || p.answeredAll(r) || slow {
 		return
 	}
 	sleep(ctx, doubt)
 	if ctx.Err() == nil {
-		p.attempt(ctx, r)
+		p.attempt(ctx, r, askWhy)
 	}
 }
 
-func (p *Probe) timedOut(r *record) (yes bool) {
-	p.note(func() {
-		yes = len(r.attempts) > 0 && r.attempts[0].Took >= p.prober.set.Attempt
-	})
-	return yes
-}
-
 // attempt connects, or asks for a page, once. An attempt that the end of ctx
-// cuts short stays pending: it might still have been answered.
-func (p *Probe) attempt(ctx context.Context, r *record) {
+// cuts short stays pending: it might still have been answered. It is slow where
+// all its time was used up.
+func (p *Probe) attempt(ctx context.Context, r *record, askWhy func()) (slow bool) {
 	var i int
 	began := p.prober.Now()
 	p.note(func() {
 		i = len(r.attempts)
-		r.more = i == 0
 		r.attempts = append(r.attempts, Attempt{At: began})
 	})
 	limited, cancel := context.WithTimeoutCause(ctx, p.prober.set.Attempt, errSlow)
 	defer cancel()
 	d := &dialer{path: p.path, addr: r.addr}
+	defer time.AfterFunc(doubt, func() {
+		if !d.connected.Load() {
+			askWhy()
+		}
+	}).Stop()
 	answer, took, err := d.try(limited, p.endpoint)
 	if err != nil && ctx.Err() != nil {
-		return
+		return false
 	}
 	own := unable(err)
-	outcome, reason := judgeAttempt(err, d.connected.Load())
-	if isTimeout(err) || context.Cause(limited) == errSlow && !refused(err) {
+	connected := d.connected.Load()
+	outcome, reason := judgeAttempt(err, connected)
+	slow = err != nil && (isTimeout(err) || context.Cause(limited) == errSlow && !refused(err))
+	switch {
+	case slow && connected:
+		reason = fmt.Errorf("connected, but %w", within(p.prober.set.Attempt))
+	case slow:
 		reason = within(p.prober.set.Attempt)
-		if d.connected.Load() {
-			reason = fmt.Errorf("connected, but %w", reason)
-		}
+	case errors.Is(err, syscall.EACCES) && d.leaves(ctx):
+		reason = &explained{"administratively prohibited", err} // by ICMPv6
+	}
+	if outcome == Silent && own == nil && vague(reason) {
+		askWhy()
 	}
 	p.note(func() {
 		if own != nil {
@@ -68,6 +80,7 @@ func (p *Probe) attempt(ctx context.Context, r *record) {
 		}
 		r.attempts[i] = Attempt{At: began, Took: took, Outcome: outcome, Answer: answer, Err: reason}
 	})
+	return slow
 }
 
 // try makes the attempt of the endpoint's scheme. It gives what was answered,

@@ -125,6 +125,7 @@ func (p *Probe) askICMP(ctx context.Context, r *record) {
 		}
 	}
 
+	awaitMTU := p.askMTU(ctx, r, mode)
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	e := &echo{probe: p, record: r, mode: mode, done: done}
@@ -138,9 +139,16 @@ func (p *Probe) askICMP(ctx context.Context, r *record) {
 		})
 	})
 	if !e.clean(first, sent) && ctx.Err() == nil {
-		e.look(ctx, p.prober.set.MaxPackets-p.prober.set.Packets, e.beginSecond(), func() {})
+		spacing, quiet := e.beginSecond()
+		if quiet {
+			p.askWhy(ctx, r)
+		}
+		e.look(ctx, p.prober.set.MaxPackets-p.prober.set.Packets, spacing, func() {})
 	}
 	<-first
+	done()
+	p.note(func() { r.over = true })
+	awaitMTU()
 }
 
 // echo is the pinging of one address.
@@ -152,16 +160,18 @@ type echo struct {
 	second bool               // the second look has begun; under the probe's lock
 }
 
-// beginSecond begins the second look and gives its spacing.
-func (e *echo) beginSecond() (spacing time.Duration) {
+// beginSecond begins the second look and gives its spacing. It is quiet where
+// packets left this machine and nothing came back.
+func (e *echo) beginSecond() (spacing time.Duration, quiet bool) {
 	e.probe.note(func() {
 		e.second = true
 		spacing = spacingSilent
 		if slices.ContainsFunc(e.record.attempts, Attempt.answered) {
 			spacing = spacingAnswered
 		}
+		quiet = !slices.ContainsFunc(e.record.attempts, func(a Attempt) bool { return a.answered() || a.Err != nil })
 	})
-	return spacing
+	return spacing, quiet
 }
 
 // clean waits until the first look is answered in full, or until a doubt
@@ -276,9 +286,6 @@ func (pg *pinger) onSend() {
 		pg.packets = append(pg.packets, len(pg.record.attempts))
 		pg.record.attempts = append(pg.record.attempts, Attempt{At: now})
 		pg.made++
-		if pg.second {
-			pg.record.more = false
-		}
 	})
 	pg.attempted()
 }

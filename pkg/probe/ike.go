@@ -146,7 +146,7 @@ func (r ikeReply) silent() bool {
 // askIKE asks one port. The end of ctx closes the socket, so that neither
 // silence nor a flood of other datagrams can hold it longer.
 func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply {
-	conn, err := d.dialIKE(ctx, port)
+	conn, err := d.dialUDP(ctx, port)
 	if err != nil {
 		return ikeReply{err: err}
 	}
@@ -194,8 +194,8 @@ func sendIKE(conn net.Conn, packet []byte, until time.Time, parse func([]byte) (
 	}
 }
 
-// dialIKE connects a UDP socket, which sends nothing yet.
-func (d *dialer) dialIKE(ctx context.Context, port uint16) (net.Conn, error) {
+// dialUDP connects a UDP socket, which sends nothing yet.
+func (d *dialer) dialUDP(ctx context.Context, port uint16) (net.Conn, error) {
 	nd := net.Dialer{ControlContext: d.control}
 	if d.path.Source.IsValid() {
 		nd.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,6 +36,7 @@ type Path struct {
 	Interface string     // the interface that they leave by
 	DSCP      uint8      // their differentiated services code point, 0-63 (RFC 2474)
 	Via       Via        // the way that they must leave by; the route is asked where it is set
+	MTU       int        // bytes of a whole IP packet that must pass in one piece, icmp only; 0 asks for nothing
 }
 
 // Prober makes the probes of one run. It holds what they share: the clock's
@@ -45,6 +47,8 @@ type Prober struct {
 	slots chan struct{}
 	icmp4 func() (icmpMode, error)
 	icmp6 func() (icmpMode, error)
+
+	searches atomic.Int32 // for the largest packet that passes, begun
 }
 
 // NewProber begins a run: all times in results count from now.
@@ -110,11 +114,14 @@ type Probe struct {
 type record struct {
 	addr      netip.Addr
 	attempts  []Attempt
-	firstLook int    // how many attempts were the first look; 0 while it sends
-	more      bool   // an attempt of the second look may follow, and none has left yet
-	privilege string // how echo requests are sent
-	err       error  // why nothing could be asked
+	firstLook int        // how many attempts were the first look; 0 while it sends
+	over      bool       // no attempt will follow
+	privilege string     // how echo requests are sent
+	err       error      // why nothing could be asked
+	told      *ToldError // why it is silent, as somebody said
 	routes    []Route
+	mtu       *MTU // nil where it is not asked for
+	bigLater  bool // big packets are not part of the first look: it found nobody
 }
 
 // New makes a probe of an endpoint; it sends nothing yet.
@@ -138,7 +145,7 @@ func (p *Probe) run(ctx context.Context) {
 	}
 	p.err = err
 	for _, addr := range addrs {
-		p.records = append(p.records, &record{addr: addr, more: true})
+		p.records = append(p.records, &record{addr: addr})
 	}
 	records := p.records
 	p.mu.Unlock()
@@ -152,7 +159,7 @@ func (p *Probe) run(ctx context.Context) {
 		p.prober.spawn(func() {
 			defer asked.Done()
 			p.ask(ctx, r)
-			p.note(func() { r.more = false })
+			p.note(func() { r.over = true })
 			if p.answeredAll(r) {
 				enough()
 			}
@@ -204,12 +211,13 @@ func (p *Probe) resultOf(r *record, now time.Duration) Result {
 		Addr:      r.addr,
 		Attempts:  slices.Clone(r.attempts),
 		Err:       r.err,
-		More:      r.more,
+		Left:      p.left(r),
 		Resolved:  p.resolved,
 		Routes:    slices.Clone(r.routes),
+		MTU:       r.mtu,
 		Privilege: r.privilege,
 	}
-	undecided := false
+	undecided := r.mtu != nil && r.mtu.Outcome == Pending && !r.bigLater
 	for i := range res.Attempts {
 		a := &res.Attempts[i]
 		if p.endpoint.Scheme == ICMP && a.Outcome == Pending && now-a.At >= p.prober.set.Wait {
@@ -218,7 +226,22 @@ func (p *Probe) resultOf(r *record, now time.Duration) Result {
 		undecided = undecided || i < r.firstLook && a.Outcome == Pending
 	}
 	res.FirstLookOver = r.err != nil || r.firstLook > 0 && !undecided
+	if r.told != nil && res.Outcome() <= Silent {
+		res.tell(r.told, p.endpoint.Scheme)
+	}
 	return res
+}
+
+// left is how many attempts may still follow.
+func (p *Probe) left(r *record) int {
+	most := 2
+	if p.endpoint.Scheme == ICMP {
+		most = p.prober.set.MaxPackets
+	}
+	if r.over {
+		return 0
+	}
+	return max(0, most-len(r.attempts))
 }
 
 // complete tells that the first look is over and everything was answered.
@@ -228,17 +251,27 @@ func (r Result) complete() bool {
 
 // betterAnswered orders the results for the addresses of one name: the one
 // that says most about the way comes last, and of equals the earlier one wins.
+// Those that are asked when another has answered in full are cut short.
 func betterAnswered(a, b Result) int {
+	if a.complete() != b.complete() {
+		if a.complete() {
+			return 1
+		}
+		return -1
+	}
 	if a.Outcome() != b.Outcome() {
 		return int(a.Outcome()) - int(b.Outcome())
 	}
 	return a.Received()*max(1, b.Sent()) - b.Received()*max(1, a.Sent())
 }
 
+// answeredAll tells whether no doubt remains. Big packets see to their own.
 func (p *Probe) answeredAll(r *record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.resultOf(r, p.prober.Now()).complete()
+	small := *r
+	small.mtu = nil
+	return p.resultOf(&small, p.prober.Now()).complete()
 }
 
 // note changes a record under the probe's lock.

@@ -65,7 +65,11 @@ func (p *Probe) timeToResolve(ctx context.Context) time.Duration {
 	if !ok {
 		return time.Hour
 	}
-	return time.Until(deadline) - p.prober.FirstLook(p.endpoint.Scheme)
+	look := p.prober.FirstLook(p.endpoint.Scheme)
+	if p.path.MTU > 0 {
+		look = max(look, p.prober.set.FullSize())
+	}
+	return time.Until(deadline) - look
 }
 
 // family is the one that the source address leaves, or the one asked for.

@@ -40,22 +40,25 @@ type Result struct {
 	Err error
 	// FirstLookOver tells that nothing of the first look is still to come.
 	FirstLookOver bool
-	// More tells that an attempt of the second look may still follow. From its
-	// first packet on the second look shows as pending attempts.
-	More bool
+	// Left is how many attempts may still follow.
+	Left int
 	// Resolved is when the name had been looked up, since the probing began; 0
 	// for an address.
 	Resolved time.Duration
 	// Routes are those that the kernel gave for the address, in the order of
 	// asking.
 	Routes []Route
+	// Told is why nothing was answered, as somebody on the way said.
+	Told *ToldError
+	// MTU is whether big packets pass; nil where that is not asked.
+	MTU *MTU
 	// Privilege is how echo requests were sent, "unprivileged" or "raw"; empty
 	// where none were.
 	Privilege string
 }
 
 // Outcome is that of the best attempt whose outcome is known; Pending where
-// there is none.
+// there is none. A target that is alive all the same has refused.
 func (r Result) Outcome() Outcome {
 	best := Pending
 	if r.Err != nil {
@@ -63,6 +66,9 @@ func (r Result) Outcome() Outcome {
 	}
 	for _, a := range r.Attempts {
 		best = max(best, a.Outcome)
+	}
+	if r.Told.Alive() {
+		best = max(best, Refused)
 	}
 	return best
 }
@@ -94,13 +100,32 @@ func (r Result) Took() (sum time.Duration) {
 	return sum
 }
 
-// Reason is why the target did not answer, where anything is known: the last
-// error among its attempts, else that of the whole.
+// tell adds what somebody said about a target of which nothing was answered.
+// An echo request's error is of this machine's sending, and more direct; that
+// of a connection may well be what was said, without who said it.
+func (r *Result) tell(told *ToldError, s Scheme) {
+	r.Told = told
+	for i := range r.Attempts {
+		if a := &r.Attempts[i]; s != ICMP && a.Outcome == Silent && vague(a.Err) {
+			a.Err = told
+		}
+	}
+}
+
+// Reason is why the target did not answer, where anything is known: that it is
+// alive all the same, the last error among its attempts, what was told, or the
+// error of the whole.
 func (r Result) Reason() error {
+	if r.Told.Alive() {
+		return r.Told
+	}
 	for _, a := range slices.Backward(r.Attempts) {
 		if a.Err != nil {
 			return a.Err
 		}
+	}
+	if r.Told != nil {
+		return r.Told
 	}
 	return r.Err
 }
@@ -115,19 +140,31 @@ func (r Result) Answer() string {
 	return ""
 }
 
-// Assume is the result as it would be if every pending attempt, and one more
-// where more may follow, ended so. It is how one finds out whether waiting can
-// change anything.
+// Assume is the result as it would be if every pending attempt ended so. It is
+// how one finds out whether waiting can change anything.
 func (r Result) Assume(o Outcome, took time.Duration) Result {
 	r.FirstLookOver = true
 	r.Attempts = slices.Clone(r.Attempts)
+	if len(r.Attempts) == 0 && r.Err == nil {
+		r.Attempts = []Attempt{{}}
+	}
 	for i := range r.Attempts {
 		if a := &r.Attempts[i]; a.Outcome == Pending {
 			a.Outcome, a.Took = o, took
 		}
 	}
-	if r.More || len(r.Attempts) == 0 && r.Err == nil {
-		r.Attempts = append(r.Attempts, Attempt{Outcome: o, Took: took})
+	if r.MTU != nil && r.MTU.Outcome == Pending {
+		r.MTU = &MTU{Asked: r.MTU.Asked, Outcome: o}
+	}
+	return r
+}
+
+// Best is the result as it would be if every pending attempt, and all that may
+// still follow, were answered at once.
+func (r Result) Best() Result {
+	r = r.Assume(Answered, 0)
+	for range r.Left {
+		r.Attempts = append(r.Attempts, Attempt{Outcome: Answered})
 	}
 	return r
 }

@@ -25,6 +25,7 @@ const (
 	TunnelDown   Cause = "tunnel-down"   // both ends alive, nothing passes
 	Down         Cause = "down"          // nothing passes, and no peer was asked
 	Bypassed     Cause = "bypassed"      // traffic leaves outside the tunnel
+	BlackHole    Cause = "black-hole"    // no packet of the size of --mtu passes
 	Degraded     Cause = "degraded"      // loss or round-trip time beyond the limits
 	Partial      Cause = "partial"       // some machines, not the tunnel
 	ServiceDown  Cause = "service-down"  // the tunnel is well, what it is for is not
@@ -121,6 +122,11 @@ func Judge(l Limits, evidence []Observation) Verdict {
 	v.FarUp, v.FarTotal = v.Role(Far)
 	v.pool()
 	v.Cause, v.State, v.Reason = v.judge()
+	for i := range v.Findings {
+		if f := &v.Findings[i]; v.Cause == BlackHole && f.stuck() {
+			f.State = nagios.Critical
+		}
+	}
 	return v
 }
 
@@ -167,6 +173,9 @@ func (v *Verdict) judge() (Cause, nagios.State, error) {
 	}
 	if slices.ContainsFunc(v.Findings, Finding.bypasses) {
 		return Bypassed, nagios.Critical, nil
+	}
+	if stuck := v.stuck(); len(stuck) > 0 && !slices.ContainsFunc(v.Findings, Finding.passesBig) {
+		return BlackHole, nagios.Critical, nil
 	}
 	switch ms := milliseconds(v.RTA); {
 	case v.Limits.Critical.Alert(ms, v.RTA > 0, v.Loss):
@@ -301,7 +310,7 @@ func stateOf(l Limits, f Finding, outcome probe.Outcome) nagios.State {
 	switch ms := milliseconds(f.RTA); {
 	case l.Critical.Alert(ms, true, f.Loss):
 		return nagios.Critical
-	case l.Warning.Alert(ms, true, f.Loss):
+	case l.Warning.Alert(ms, true, f.Loss), f.stuck():
 		return nagios.Warning
 	}
 	return nagios.OK
@@ -311,24 +320,35 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // Settled tells whether nothing that is still pending can change the cause,
 // the state or what the impact depends on. An answer counts until wait after
-// its packet. The first look must be over, so that the figures are whole; only
-// what else is asked for behind a dead tunnel is not waited for.
+// its packet.
+//
+// The test is sequential, and its two sides differ: all is well as soon as the
+// packets that are under way cannot spoil it, but an alarm stands only when all
+// the packets that may follow could not lift it. The first look must be over, so
+// that the figures are whole; only what else is asked for behind a dead tunnel
+// is not waited for.
 func Settled(l Limits, evidence []Observation, wait time.Duration) bool {
-	assume := func(o probe.Outcome, took time.Duration) Verdict {
-		assumed := make([]Observation, len(evidence))
+	suppose := func(change func(probe.Result) probe.Result) Verdict {
+		supposed := make([]Observation, len(evidence))
 		for i, e := range evidence {
-			assumed[i] = Observation{e.Target, e.Result.Assume(o, took)}
+			supposed[i] = Observation{e.Target, change(e.Result)}
 		}
-		return Judge(l, assumed)
+		return Judge(l, supposed)
 	}
-	best := assume(probe.Answered, 0)
+	best := suppose(probe.Result.Best)
 	for _, e := range evidence {
 		behind := e.Target.Role == Service || e.Target.Role == Replication
 		if !e.Result.FirstLookOver && !(behind && best.Down()) {
 			return false
 		}
+		// The cause is known then; what people need to mend it is not.
+		if e.Result.MTU != nil && e.Result.MTU.Searching {
+			return false
+		}
 	}
-	return best.same(assume(probe.Answered, wait)) && best.same(assume(probe.Silent, 0))
+	late := suppose(func(r probe.Result) probe.Result { return r.Assume(probe.Answered, wait) })
+	lost := suppose(func(r probe.Result) probe.Result { return r.Assume(probe.Silent, 0) })
+	return best.same(late) && best.same(lost)
 }
 
 // same tells whether two verdicts differ in nothing that changes the state,

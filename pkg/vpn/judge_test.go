@@ -58,6 +58,17 @@ func routed(r probe.Result, names ...string) probe.Result {
 	return r
 }
 
+// says adds what somebody said about a target that answers nothing.
+func says(r probe.Result, what string, by probe.Speaker) probe.Result {
+	r.Told = &probe.ToldError{What: what, From: netip.MustParseAddr("10.3.0.1"), By: by}
+	return r
+}
+
+var (
+	alive  = says(silent, "port unreachable", probe.Target)
+	barred = says(silent, "administratively prohibited", probe.Another)
+)
+
 // watch makes an observation of each pair of a target, as "far a/g=10.0.0.1",
 // and a result.
 func watch(t testing.TB, pairs ...any) (list []Observation) {
@@ -118,6 +129,16 @@ func TestJudge(t *testing.T) {
 			RefusedBy, nagios.Critical, "down: 0 of 2 machines answer, 1 refuses: connection refused"},
 		{"the only far refuses", 1, watch(t, "far a="+tcp, ends(probe.Refused, &probe.StatusError{Code: 403})),
 			RefusedBy, nagios.Critical, "down: the only machine asked refuses: HTTP status 403"},
+		{"far is alive without pings", 1, watch(t, "near n=10.0.0.9", silent, "far a=10.0.0.1", alive),
+			RefusedBy, nagios.Critical, "down: the only machine asked is alive, but does not answer"},
+		{"some of far are", 1, watch(t, "far a=10.0.0.1", alive, "far b=10.0.0.2", alive, "far c=10.0.0.3", barred),
+			RefusedBy, nagios.Critical, "down: 0 of 3 machines answer, but 2 are alive"},
+		{"one is alive, one refuses", 1, watch(t, "far a=10.0.0.1", alive, "far b="+tcp, refuses),
+			RefusedBy, nagios.Critical, "down: 0 of 2 machines answer, 1 refuses: connection refused"},
+		{"somebody on the way says why", 1, watch(t, "far a=10.0.0.1", barred),
+			Down, nagios.Critical, "down: the only machine asked does not answer"},
+		{"peer and near are alive without pings", 1, watch(t, "near n=10.0.0.9", alive, "peer p=10.0.0.8", alive, "far a=10.0.0.1", silent),
+			TunnelDown, nagios.Critical, "down: the only machine asked does not answer, both gateways do"},
 		{"near silent", 1, watch(t, "near n=10.0.0.9", silent, "peer p=10.0.0.8", silent, "far a=10.0.0.1", silent, "far b=10.0.0.2", silent),
 			NearDown, nagios.Critical, "down on our side: near gateway silent, 0 of 2 machines answer"},
 		{"one of two near gateways answers", 1, watch(t, "near n=10.0.0.9", silent, "near m=10.0.0.7", fine, "far a=10.0.0.1", silent),
@@ -245,8 +266,8 @@ func TestSettled(t *testing.T) {
 		}
 		return r
 	}
-	more := func(r probe.Result) probe.Result {
-		r.More = true
+	left := func(r probe.Result, n int) probe.Result {
+		r.Left = n
 		return r
 	}
 	tests := []struct {
@@ -256,7 +277,10 @@ func TestSettled(t *testing.T) {
 	}{
 		{"all known", watch(t, "far a=10.0.0.1", fine), true},
 		{"a silent far target may still answer", watch(t, "far a=10.0.0.1", waiting(silent, 1)), false},
-		{"a second look is due", watch(t, "far a=10.0.0.1", more(silent)), false},
+		{"a second look is due", watch(t, "far a=10.0.0.1", left(silent, 15)), false},
+		{"an alarm that more packets could lift", watch(t, "far a=10.0.0.1", left(echoes(6, 2, 20*ms), 12)), false},
+		{"an alarm that all that are left cannot lift", watch(t, "far a=10.0.0.1", left(echoes(5, 5, 20*ms), 10)), true},
+		{"all is well without the packets that are left", watch(t, "far a=10.0.0.1", left(echoes(7, 1, 20*ms), 12)), true},
 		{"one packet of ten cannot reach a limit", watch(t, "far a=10.0.0.1", waiting(echoes(9, 0, 20*ms), 1)), true},
 		{"one packet of six can, if it answers late", watch(t, "far a=10.0.0.1", waiting(fine, 1)), false},
 		{"two packets of ten can, if they are lost", watch(t, "far a=10.0.0.1", waiting(echoes(8, 0, 1*ms), 2)), false},
@@ -300,6 +324,10 @@ func TestLine(t *testing.T) {
 		{watch(t, "service m=tcp://10.3.11.6:80", ends(probe.Answered, nil)), "[OK] service m tcp://10.3.11.6:80: answered in 1.00 ms"},
 		{watch(t, "near n=tcp://10.3.11.6:80", refuses), "[OK] near n tcp://10.3.11.6:80: alive, connection refused"},
 		{watch(t, "near n=10.3.11.6", silent), "[UNKNOWN] near n 10.3.11.6: no answer to 20 packets"},
+		{watch(t, "far a=10.3.11.6", barred), "[CRITICAL] far a 10.3.11.6: no answer to 20 packets, administratively prohibited, says 10.3.0.1"},
+		{watch(t, "far a=10.3.11.6", alive), "[CRITICAL] far a 10.3.11.6: no answer to 20 packets, but alive: port unreachable, says the machine itself"},
+		{watch(t, "near n=10.3.11.6", alive), "[OK] near n 10.3.11.6: no answer to 20 packets, but alive: port unreachable, says the machine itself"},
+		{watch(t, "far a=tcp://10.3.11.6:80", alive), "[CRITICAL] far a tcp://10.3.11.6:80: no answer, but alive: port unreachable, says the machine itself"},
 		{watch(t, "far a=10.3.11.6", halfway), "[UNKNOWN] far a 10.3.11.6: not waited for"},
 	}
 	for _, test := range tests {

@@ -7,9 +7,10 @@ package vpn
 //
 // It is the arithmetic of the second look. The first look is so many packets.
 // When the share of lost ones is below the limit it ends there, which for five
-// packets and 20% happens with the chance (1-p)^5. Otherwise one packet follows another until the share is below
-// the limit, or until most are sent; only then is it an alarm.
-// So a healthy way costs little more than the first look, and doubt costs more.
+// packets and 20% happens with the chance (1-p)^5. Otherwise one packet follows
+// another until the share is below the limit, or until most are sent; only then
+// is it an alarm. So a healthy way costs little more than the first look, and
+// doubt costs more.
 // With 5 packets at first, 20 at most and a limit of 20%:
 //
 //	p      alarm     packets

@@ -33,6 +33,8 @@ func (v Verdict) Headline() string {
 		return "down: " + v.farCount() + ", add --peer to learn more"
 	case Bypassed:
 		return "bypassed: " + v.wrongWay()
+	case BlackHole:
+		return "up, but " + v.blackHole()
 	case Degraded:
 		return "degraded: " + v.excess() + v.alsoFailing()
 	case Partial:
@@ -81,7 +83,10 @@ func (v Verdict) quality() string {
 }
 
 func (v Verdict) refusals() string {
-	list := v.refusing()
+	list := slices.DeleteFunc(v.refusing(), onlyAlive)
+	if len(list) == 0 {
+		return v.aliveCount()
+	}
 	reason := "refused"
 	if err := list[0].Result.Reason(); err != nil {
 		reason = err.Error()
@@ -90,6 +95,18 @@ func (v Verdict) refusals() string {
 		return "the only machine asked refuses: " + reason
 	}
 	return fmt.Sprintf("%s, %d %s: %s", v.farCount(), len(list), verb(len(list), "refuses", "refuse"), reason)
+}
+
+// onlyAlive tells whether a target answered nothing that it was asked, and yet
+// said something.
+func onlyAlive(f Finding) bool { return f.Result.Told.Alive() }
+
+func (v Verdict) aliveCount() string {
+	if v.FarTotal == 1 {
+		return "the only machine asked is alive, but does not answer"
+	}
+	n := len(v.refusing())
+	return fmt.Sprintf("%s, but %d %s alive", v.farCount(), n, verb(n, "is", "are"))
 }
 
 func (v Verdict) whyUnresolved() string {
@@ -158,9 +175,13 @@ func (v Verdict) exceptions() string {
 		parts = append(parts, fmt.Sprintf("%d of %d machines %s silent: %s", len(silent), v.FarTotal,
 			verb(len(silent), "is", "are"), names(silent)))
 	}
+	if stuck := v.stuck(); len(stuck) > 0 {
+		parts = append(parts, fmt.Sprintf("%s do not pass to %d of %d machines: %s",
+			sizeOf(stuck[0].Result.MTU.Asked), len(stuck), v.FarTotal, names(stuck)))
+	}
 	var slow []Finding
 	for _, f := range v.Findings {
-		if f.Target.Role == Far && f.Answers && f.State != nagios.OK {
+		if f.Target.Role == Far && f.Answers && f.State != nagios.OK && !f.stuck() {
 			slow = append(slow, f)
 		}
 	}
@@ -241,6 +262,9 @@ func (v Verdict) Advice() []string {
 	switch v.Cause {
 	case RefusedBy:
 		lines := []string{"Something at the far side answers, so look at the service before the VPN."}
+		if !slices.ContainsFunc(v.refusing(), func(f Finding) bool { return !onlyAlive(f) }) {
+			lines[0] = "The far side is alive and does not answer what it is asked: look at its firewall before the VPN."
+		}
 		if v.forbidden() {
 			lines = append(lines, "Status 403 may mean that traffic leaves by another way than the VPN: check the route to the far side.")
 		}
@@ -255,6 +279,8 @@ func (v Verdict) Advice() []string {
 		return []string{ownChange, tickets}
 	case Bypassed:
 		return []string{"The far side is reached in the clear or by another way: look at the routes of this machine and at the state of the tunnel.", ownChange, tickets}
+	case BlackHole:
+		return append(v.mendMTU(), ownChange, tickets)
 	case Degraded:
 		return []string{"The tunnel passes traffic, but badly: compare with the near and peer lines above.", ownChange, tickets}
 	case Partial:
@@ -291,6 +317,9 @@ func (f Finding) Line(tunnelUp bool) string {
 	if f.OffWay != nil {
 		b.WriteString(", leaves " + f.OffWay.String())
 	}
+	if f.Answers && f.Result.MTU != nil {
+		b.WriteString(", " + bigPackets(f.Result.MTU))
+	}
 	gateway := f.Target.Role == Near || f.Target.Role == Peer
 	if !f.Answers && gateway && tunnelUp {
 		b.WriteString("; it may filter, and then it can tell nothing when the tunnel breaks")
@@ -313,6 +342,10 @@ func (f Finding) what() string {
 		return text
 	case outcome == probe.Answered:
 		return fmt.Sprintf("%d of %d packets answered, loss %s, rta %s", received, sent, percent(f.Loss), Milliseconds(f.RTA))
+	case onlyAlive(f) && f.Target.Endpoint.Scheme == probe.ICMP && sent > 0:
+		return fmt.Sprintf("no answer to %d %s, but %s", sent, verb(sent, "packet", "packets"), reason)
+	case onlyAlive(f):
+		return "no answer, but " + reason.Error()
 	case reason != nil && f.Target.Endpoint.Scheme == probe.ICMP && sent > 0:
 		return fmt.Sprintf("no answer to %d %s, %s", sent, verb(sent, "packet", "packets"), reason)
 	case reason != nil && outcome == probe.Refused && f.Answers:
