@@ -2,7 +2,7 @@ PLUGINS := check_vpn_office check_vpn_dr check_vpn_licensing
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0)
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
 
-.PHONY: help build test tools demo clean
+.PHONY: help build test tools demo verdicts false-alarms clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
@@ -14,13 +14,25 @@ test: tools build ## run every check and test; installs what they need
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go tool -modfile=.tools/go.mod staticcheck ./...
-	CGO_ENABLED=1 go test -race -count=1 ./...
+	# One package at a time: real tunnels with real timeouts share two cores badly.
+	CGO_ENABLED=1 go test -race -count=1 -p 1 ./...
 
-tools: ## install the compiler that the race detector needs
-	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+# gcc is for the race detector, the others are tunnels of the laboratory.
+PACKAGES := gcc libc6-dev openvpn strongswan-charon strongswan-swanctl \
+	libcharon-extra-plugins libstrongswan-standard-plugins
+
+tools: ## install the Debian packages that the tests need
+	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(PACKAGES); }
 
 demo: build ## check the seven tunnels of a laboratory, healthy and broken
 	go run ./pkg/lab/demo
+
+verdicts: ## break real tunnels in every way, and print what the plugins say
+	go run ./pkg/lab/verdicts
+
+false-alarms: build ## count the false alarms over a lossy tunnel, beside check_icmp
+	go run ./pkg/lab/falsealarms
 
 clean: ## remove what was built
 	rm -rf bin

@@ -4,12 +4,12 @@
 // An [Internet] is a relay that passes packets between sites under
 // [Conditions] that may change while it runs. A [Site] is one organisation:
 // a gateway on that internet, machines behind it and, where wanted, a host
-// inside where the checks run. A [Tunnel] joins two gateways.
-// [SevenTunnels] raises the seven that the checks are for.
+// inside where the checks run. A [Tunnel] joins two gateways; there
+// are several [Kinds]. [SevenTunnels] raises the seven that the checks are for.
 //
-// Everything lives in one process and in namespaces without a name, so
-// nothing is left when the process ends, however it ends. Nothing in the lab
-// has a way out to the real internet.
+// Everything lives in one process and in namespaces without a name, and the
+// programs of a tunnel end with the process, so nothing is left when it ends,
+// however it ends. Nothing in the lab has a way out to the real internet.
 //
 // A program that uses the package calls its main function through [Run].
 package lab

@@ -188,3 +188,15 @@ func (p *pinger) receiveSequence() (sequence uint16, ok bool) {
 	}
 	return binary.BigEndian.Uint16(b[6:]), true
 }
+
+// answered returns how many answers have come, without waiting for more.
+func (p *pinger) answered() (n int) {
+	unix.SetNonblock(p.fd, true)
+	defer unix.SetNonblock(p.fd, false)
+	for {
+		if _, ok := p.receiveSequence(); !ok {
+			return n
+		}
+		n++
+	}
+}

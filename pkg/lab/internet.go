@@ -50,7 +50,7 @@ func (i *Internet) Set(from, to *Site, c Conditions) { i.path(from, to).set(c) }
 // each way.
 func (i *Internet) SetBoth(a, b *Site, c Conditions) {
 	i.Set(a, b, c)
-	_ = b
+	i.Set(b, a, c)
 }
 
 // Seed begins the random sequences of loss and jitter anew. The same seed gives
@@ -110,18 +110,23 @@ func (i *Internet) read(s *Site) {
 			return
 		}
 		p := packet(buffer[:n])
-		if to := i.route(p.destination()); to != nil {
+		if to := i.route(s, p.destination()); to != nil {
 			i.path(s, to).send(bytes.Clone(p))
 		}
 	}
 }
 
-func (i *Internet) route(a netip.Addr) *Site {
+func (i *Internet) route(from *Site, a netip.Addr) *Site {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for prefix, site := range i.routes {
 		if prefix.Contains(a) {
 			return site
+		}
+	}
+	for _, t := range i.tunnels {
+		if to := t.around(from, a); to != nil {
+			return to
 		}
 	}
 	return nil

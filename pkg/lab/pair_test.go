@@ -45,6 +45,11 @@ func prefixes(s ...string) (p []netip.Prefix) {
 // newPair makes one for a test. Such tests mostly wait, so they run side by side.
 func newPair(t *testing.T) *pair {
 	t.Helper()
+	return newPairOver(t, lab.Kinds()[0])
+}
+
+func newPairOver(t *testing.T, kind lab.Kind) *pair {
+	t.Helper()
 	t.Parallel()
 	i, err := lab.NewInternet()
 	if err != nil {
@@ -81,7 +86,7 @@ func newPair(t *testing.T) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.tunnel, err = i.WireGuard(p.near, p.far)
+	p.tunnel, err = kind.Raise(i, p.near, p.far)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,9 @@ func program(task string) int {
 		}
 		response.Body.Close()
 		fmt.Println(response.Status)
+	case "stay":
+		fmt.Println(stay())
+		return 2
 	case "sleep":
 		time.Sleep(time.Hour)
 	}

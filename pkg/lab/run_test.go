@@ -89,7 +89,7 @@ func output(t *testing.T, start func(*exec.Cmd), cmd *exec.Cmd) (text string, co
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	asNobody := func(cmd *exec.Cmd) { startAsNobody(t, 0o666, cmd) }
-	const tests = "^(TestTunnel|TestManyAtOnce|TestProgram|TestResolver|TestHTTPS|TestSevenTunnels|TestNothingIsLeft)$"
+	const tests = "^(TestTunnel|TestKinds|TestManyAtOnce|TestProgram|TestResolver|TestHTTPS|TestSevenTunnels|TestNothingIsLeft)$"
 	text, code := output(t, asNobody, exec.Command("/proc/self/exe", "-test.run="+tests, "-test.v"))
 	if strings.Contains(text, "cannot make network namespaces") && !strings.Contains(text, "=== RUN") {
 		t.Skip(text)

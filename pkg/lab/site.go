@@ -20,7 +20,8 @@ type SiteConfig struct {
 	Public []netip.Addr // the gateway's, on the internet; IPv4, IPv6 or both
 
 	// Networks are behind the gateway. An address in them that nobody has stays
-	// silent. The internet leads to those with public addresses only.
+	// silent. The internet leads to those with public addresses only; see
+	// Tunnel.Bypass.
 	Networks []netip.Prefix
 
 	GatewayAddrs []netip.Addr // the gateway's own, in Networks; one of each family

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/vishvananda/netlink"
 )
@@ -12,13 +13,17 @@ type Tunnel struct {
 	Interface string // at the near gateway
 
 	near, far tunnelEnd
+	bypassed  bool // the internet's mutex guards it
 }
 
 // tunnelEnd is one gateway's end of a tunnel. Each kind of tunnel has its own.
 type tunnelEnd interface {
 	up() error   // makes the interface and its routes; the near end waits for the far one
 	down() error // takes them away; no error when there are none
+	rekey() error
 }
+
+var errDown = errors.New("the tunnel is down")
 
 // Down takes the tunnel down at the near end: its interface and routes are
 // gone, and the far end waits in vain.
@@ -29,6 +34,21 @@ func (t *Tunnel) Up() error { return t.near.up() }
 
 // Close takes the tunnel down at both ends.
 func (t *Tunnel) Close() error { return errors.Join(t.near.down(), t.far.down()) }
+
+// Rekey makes new keys for the traffic, which goes on meanwhile, and returns
+// when both ends have them. OpenVPN does so after a number of packets, so some
+// thousand are sent into the tunnel.
+func (t *Tunnel) Rekey() error { return t.near.rekey() }
+
+// CloseChild takes away an IPsec tunnel's child SA and leaves its IKE SA: the
+// gateways talk, and nothing passes. Up brings it back.
+func (t *Tunnel) CloseChild() error {
+	e, ok := t.near.(*ipsecEnd)
+	if !ok {
+		return fmt.Errorf("only IPsec has child SAs: %w", errors.ErrUnsupported)
+	}
+	return e.closeChild()
+}
 
 // SetMTU sets the largest packet that the near gateway puts into the tunnel. It
 // answers larger ones that they are too big.
@@ -57,4 +77,28 @@ func (i *Internet) raise(t *Tunnel) (*Tunnel, error) {
 	defer i.mu.Unlock()
 	i.tunnels = append(i.tunnels, t)
 	return t, nil
+}
+
+// leadInto leads the far site's networks into the tunnel's interface, in the
+// near gateway's namespace. What the gateway itself sends comes from its inner
+// address.
+func leadInto(link netlink.Link, near, far *Site) error {
+	for _, n := range far.Networks {
+		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(n), Src: sameFamily(near.GatewayAddrs, n.Addr())}
+		if err := netlink.RouteAdd(route); err != nil {
+			return fmt.Errorf("route to %s: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// nextTunnel numbers the tunnels of a site.
+func (s *Site) nextTunnel() (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tunnels == maxTunnels {
+		return 0, fmt.Errorf("site %s has %d tunnels already", s.Name, s.tunnels)
+	}
+	s.tunnels++
+	return s.tunnels - 1, nil
 }

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.zx2c4.com/wireguard/device"
 	"golang.zx2c4.com/wireguard/tun"
 )
@@ -62,13 +62,10 @@ func newWireGuardEnd(s *Site) (*wireGuardEnd, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.tunnels
-	if n == maxTunnels {
-		return nil, fmt.Errorf("site %s has %d tunnels already", s.Name, n)
+	n, err := s.nextTunnel()
+	if err != nil {
+		return nil, err
 	}
-	s.tunnels++
 	return &wireGuardEnd{site: s, name: fmt.Sprintf("wg%d", n), port: wireGuardPort + n, key: key}, nil
 }
 
@@ -123,13 +120,7 @@ func (e *wireGuardEnd) make() error {
 	if err := e.device.Up(); err != nil {
 		return err
 	}
-	for _, n := range e.peer.site.Networks {
-		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(n), Src: sameFamily(e.site.GatewayAddrs, n.Addr())}
-		if err := netlink.RouteAdd(route); err != nil {
-			return fmt.Errorf("route to %s: %w", n, err)
-		}
-	}
-	return nil
+	return leadInto(link, e.site, e.peer.site)
 }
 
 // config is the end in WireGuard's configuration protocol.
@@ -153,12 +144,40 @@ func (e *wireGuardEnd) shakeHands() error {
 	if err := e.device.IpcSet(keepalive); err != nil {
 		return err
 	}
+	return e.awaitHandshake("last_handshake_time_sec=0\nlast_handshake_time_nsec=0\n")
+}
+
+// rekey forgets the keys. What is to be sent waits until there are new ones.
+func (e *wireGuardEnd) rekey() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.device == nil {
+		return errDown
+	}
+	time.Sleep(50 * time.Millisecond) // two handshakes within 20 ms count as a flood
+	state, err := e.device.IpcGet()
+	if err != nil {
+		return err
+	}
+	peer := e.device.LookupPeer(device.NoisePublicKey(e.peer.key.PublicKey().Bytes()))
+	peer.ExpireCurrentKeypairs()
+	if err := peer.SendHandshakeInitiation(false); err != nil {
+		return err
+	}
+	return e.awaitHandshake(handshakeLines.FindString(state))
+}
+
+// handshakeLines, in the device's state, are when the last handshake was.
+var handshakeLines = regexp.MustCompile(`(last_handshake_time_n?sec=\d+\n){2}`)
+
+// awaitHandshake waits for a handshake after the given one.
+func (e *wireGuardEnd) awaitHandshake(last string) error {
 	for end := time.Now().Add(handshakeTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		state, err := e.device.IpcGet()
 		if err != nil {
 			return err
 		}
-		if !strings.Contains(state, "last_handshake_time_sec=0\n") {
+		if handshakeLines.FindString(state) != last {
 			return nil
 		}
 	}
