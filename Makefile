@@ -28,7 +28,7 @@ tools: ## install the Debian packages that the tests need
 demo: build ## check the seven tunnels of a laboratory, healthy and broken
 	go run ./pkg/lab/demo
 
-verdicts: ## break real tunnels in every way, and print what the plugins say
+verdicts: tools ## break real tunnels in every way, and print what the plugins say
 	go run ./pkg/lab/verdicts
 
 false-alarms: build ## count the false alarms over a lossy tunnel, beside check_icmp

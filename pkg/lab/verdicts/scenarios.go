@@ -174,6 +174,8 @@ func healthy() []scenario {
 				}()
 				return nil
 			}, cause: "up", state: ok},
+		{name: "idle, comes up on the first packet", only: "wireguard", args: usual,
+			breaks: func(w *world) error { return w.tunnel.Idle() }, cause: "up", state: ok},
 		{name: "traffic leaves by the tunnel", args: both(far, throughTunnel), atGateway: true, cause: "up", state: ok},
 		{name: "a peer that never answers", args: both(far, words("--peer", "peer=203.0.113.7", "--near", "gateway=10.1.0.1")),
 			cause: "up", state: ok},
@@ -229,6 +231,8 @@ func down() []scenario {
 			cause: "peer-down", state: critical, reason: "administratively prohibited"},
 		{name: "IKE up, no child SA", only: "ipsec", args: usual, breaks: func(w *world) error { return w.tunnel.CloseChild() },
 			mends: func(w *world) error { return errors.Join(w.tunnel.Down(), upAgain(w)) }, cause: "tunnel-down", state: critical},
+		{name: "wrong pre-shared key", only: "ipsec", args: usual, breaks: func(w *world) error { return w.tunnel.WrongSecret() },
+			mends: func(w *world) error { return errors.Join(w.tunnel.Down(), upAgain(w)) }, cause: "tunnel-down", state: critical},
 		{name: "no peer asked", args: far, breaks: between(lab.Conditions{CutTunnels: true}), mends: mended,
 			cause: "down", state: critical, says: []string{"--peer"}},
 		{name: "tunnel dead, by IPv6", only: "wireguard", args: both(gateways, far6), breaks: between(lab.Conditions{CutTunnels: true}), mends: mended,
@@ -272,6 +276,8 @@ func impaired() []scenario {
 		{name: "big packets pass", args: both(usual, words("--mtu", "1300")), cause: "up", state: ok},
 		{name: "big packets vanish", args: both(usual, words("--mtu", "1300")), breaks: between(lab.Conditions{MaxPacket: 1200}), mends: mended,
 			cause: "black-hole", state: critical, says: []string{"bytes"}},
+		{name: "a gateway says too big", args: both(usual, words("--mtu", "1300")), breaks: func(w *world) error { return w.tunnel.SetMTU(1290) },
+			mends: func(w *world) error { return w.tunnel.SetMTU(1400) }, cause: "black-hole", state: critical, says: []string{"packets over 1290 bytes are too big, says 10.1.0.1"}},
 		{name: "every fortieth packet lost", args: usual, breaks: between(lab.Conditions{DropEvery: 40}), mends: mended, cause: "up", state: ok},
 	}
 }
