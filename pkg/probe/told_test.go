@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -94,6 +95,37 @@ func TestToldAlive(t *testing.T) {
 	}
 }
 
+// TestToldShows: what was told shows only where nothing was answered, and not
+// in place of an error that says more.
+func TestToldShows(t *testing.T) {
+	told := &ToldError{What: unreachable4[13], From: netip.MustParseAddr("10.3.0.1")}
+	lives := &ToldError{What: portUnreachable, By: Target}
+	silent := Attempt{Outcome: Silent}
+	failed := func(errno syscall.Errno) Attempt { return Attempt{Outcome: Silent, Err: explain(errno)} }
+	for _, test := range []struct {
+		name     string
+		scheme   Scheme
+		told     *ToldError
+		attempts []Attempt
+		want     Outcome
+		reason   string
+	}{
+		{"silent", ICMP, told, []Attempt{silent}, Silent, told.Error()},
+		{"answered later", ICMP, told, []Attempt{silent, {Outcome: Answered}}, Answered, ""},
+		{"alive and answered later", ICMP, lives, []Attempt{silent, {Outcome: Answered}}, Answered, ""},
+		{"this machine does not send", ICMP, told, []Attempt{silent, failed(syscall.ENETUNREACH)}, Silent, "network unreachable"},
+		{"alive all the same", ICMP, lives, []Attempt{silent, failed(syscall.EPERM)}, Refused, lives.Error()},
+		{"a connection that may mean the same", TCP, told, []Attempt{failed(syscall.EHOSTUNREACH)}, Silent, told.Error()},
+		{"a connection that this machine blocks", TCP, told, []Attempt{failed(syscall.EPERM)}, Silent, "blocked by the firewall of this machine"},
+		{"refused later", TCP, told, []Attempt{failed(syscall.EHOSTUNREACH), {Outcome: Refused, Err: explain(syscall.ECONNREFUSED)}}, Refused, "connection refused"},
+		{"refused by a machine that is alive", TCP, lives, []Attempt{{Outcome: Refused, Err: explain(syscall.ECONNREFUSED)}}, Refused, "connection refused"},
+	} {
+		p := NewProber(Settings{}).New(Endpoint{Scheme: test.scheme}, Path{})
+		p.records = []*record{{told: test.told, attempts: test.attempts, firstLook: 1}}
+		t.Run(test.name, func(t *testing.T) { expect(t, p.Result(), test.want, test.reason) })
+	}
+}
+
 // FuzzTold: whatever is told is in words of our own and names who said it.
 func FuzzTold(f *testing.F) {
 	f.Add([]byte{})
@@ -104,6 +136,11 @@ func FuzzTold(f *testing.F) {
 			f.Add(whole[:cut])
 		}
 		f.Add(bytes.Repeat(whole, 3))
+		for size := range 48 {
+			short := bytes.Clone(whole)[:min(len(whole), unix.CmsgSpace(size))]
+			binary.NativeEndian.PutUint64(short, uint64(unix.CmsgLen(size)))
+			f.Add(short)
+		}
 	}
 	f.Fuzz(func(t *testing.T, control []byte) {
 		if told := parseTold(control); told != nil && (told.What == "" || !told.From.IsValid()) {

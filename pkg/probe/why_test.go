@@ -253,8 +253,9 @@ func TestSilentProbe(t *testing.T) {
 	w := newWorld(t)
 	w.breaks(t)
 	// The datagram that asks why passes, the longer packet that opens a
-	// connection over IPv4 does not, nor does anything over IPv6.
-	w.Set(w.near, w.mute, lab.Conditions{MaxPacket: 59})
+	// connection over IPv4 does not, nor does anything over IPv6. What is told
+	// comes too late if it is asked for when the attempt is over.
+	w.Set(w.near, w.mute, lab.Conditions{MaxPacket: 59, Delay: 100 * ms})
 	for _, test := range []struct{ url, want string }{
 		{"10.2.0.1", "3; <nil>; received 4 of 4"},
 		{"10.2.0.10", "1; administratively prohibited, says 10.1.0.1; received 0 of 20"},
