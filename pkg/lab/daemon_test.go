@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,14 +22,15 @@ func network(n *lab.Node) (name string) {
 	return name
 }
 
-// programsIn lists the programs in a network namespace.
-func programsIn(namespace string) (programs []string) {
+// programsIn lists the programs in network namespaces, each as its process and
+// its name. When a namespace is gone, a new one may get its name.
+func programsIn(namespaces ...string) (programs []string) {
 	links, _ := filepath.Glob("/proc/[0-9]*/ns/net")
 	for _, link := range links {
 		dir := strings.TrimSuffix(link, "/ns/net")
-		if ns, err := os.Readlink(link); err == nil && ns == namespace {
+		if ns, err := os.Readlink(link); err == nil && slices.Contains(namespaces, ns) {
 			name, _ := os.ReadFile(dir + "/comm")
-			programs = append(programs, strings.TrimSpace(string(name)))
+			programs = append(programs, dir+" "+strings.TrimSpace(string(name)))
 		}
 	}
 	return programs
@@ -49,7 +51,7 @@ func TestNothingIsLeftOfATunnel(t *testing.T) {
 		if all := files(); strings.Contains(all, "charon") || strings.Contains(all, "private/") {
 			t.Errorf("files of the tunnel are in sight: %s", all)
 		}
-		if p.tunnel.Interface != "wg0" && (len(programsIn(gateways[0])) == 0 || len(programsIn(gateways[1])) == 0) {
+		if p.kind != "wireguard" && (len(programsIn(gateways[0])) == 0 || len(programsIn(gateways[1])) == 0) {
 			t.Fatal("no programs found while the tunnel stands")
 		}
 		must(t, p.tunnel.Close())
@@ -106,21 +108,20 @@ func TestProgramsEndWithTheProcess(t *testing.T) {
 	for lines.Scan() && lines.Text() != "ready" {
 		namespaces = append(namespaces, lines.Text())
 	}
-	count := func() (n int) {
-		for _, ns := range namespaces {
-			n += len(programsIn(ns))
-		}
-		return n
-	}
-	before := count()
+	programs := programsIn(namespaces...)
 	must(t, cmd.Process.Kill())
 	cmd.Wait()
-	if before != 4 {
-		t.Fatalf("%d programs before the end, want two charons and two openvpns: %q", before, namespaces)
+	if len(programs) != 4 {
+		t.Fatalf("%q before the end, want two charons and two openvpns: %q", programs, namespaces)
 	}
-	for end := time.Now().Add(5 * time.Second); count() > 0; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		left := programsIn(namespaces...)
+		left = slices.DeleteFunc(left, func(p string) bool { return !slices.Contains(programs, p) })
+		if len(left) == 0 {
+			return
+		}
 		if time.Now().After(end) {
-			t.Fatalf("%d programs are left", count())
+			t.Fatalf("left: %q", left)
 		}
 	}
 }

@@ -170,7 +170,6 @@ func (e *ipsecEnd) swanctlConf() string {
   tunnel {
     version = 2
     mobike = no
-    unique = replace
     local_addrs = %[1]s
     remote_addrs = %[2]s
     dpd_delay = 2s

@@ -104,12 +104,11 @@ func (e *openVPNEnd) up() error {
 		return nil
 	}
 	var peer *daemon
-	mark := 0
 	if e.initiates {
-		if peer = e.peer.running(); peer == nil {
-			return errors.New("the far end is down")
+		var err error
+		if peer, err = e.peer.unused(); err != nil {
+			return err
 		}
-		mark = peer.mark()
 	}
 	// The configuration, with the key, is in no file and on no command line.
 	cmd := exec.Command(openVPNPath, "--config", "stdin")
@@ -118,7 +117,7 @@ func (e *openVPNEnd) up() error {
 	if err != nil {
 		return err
 	}
-	err = awaitOpenVPN(d, peer, mark)
+	err = awaitOpenVPN(d, peer)
 	if err == nil {
 		err = e.site.Gateway.Do(e.raiseDevice)
 	}
@@ -136,17 +135,32 @@ func (e *openVPNEnd) running() *daemon {
 	return e.daemon
 }
 
+// unused returns the end's program, started anew where it has heard from a near
+// end before: a session half made makes it deaf for some seconds.
+func (e *openVPNEnd) unused() (*daemon, error) {
+	d := e.running()
+	if d == nil {
+		return nil, errors.New("the far end is down")
+	}
+	if said, _ := d.since(0); strings.Contains(said, "Initial packet") {
+		if err := errors.Join(e.down(), e.up()); err != nil {
+			return nil, err
+		}
+	}
+	return e.running(), nil
+}
+
 // awaitOpenVPN waits until the port is open, and with a peer until both say that
 // the tunnel stands. Either may take a second more than the other to find out,
 // and drops packets until then.
-func awaitOpenVPN(d, peer *daemon, mark int) error {
+func awaitOpenVPN(d, peer *daemon) error {
 	if peer == nil {
 		return d.await("link remote", 0, handshakeTime)
 	}
 	if err := d.await(openVPNReady, 0, handshakeTime); err != nil {
 		return err
 	}
-	return peer.await(openVPNReady, mark, 2*time.Second)
+	return peer.await(openVPNReady, 0, 2*time.Second)
 }
 
 // raiseDevice brings up the TUN device and its routes. OpenVPN could, but not
@@ -169,8 +183,12 @@ func (e *openVPNEnd) down() error {
 	return nil
 }
 
-// renegotiateAfter is the number of packets after which openvpn makes new keys.
-const renegotiateAfter = 2000
+// openvpn makes new keys after so many packets. When nothing else happens, it
+// looks at the count every fifteen seconds only.
+const (
+	renegotiateAfter = 1000
+	renegotiateTime  = 16 * time.Second
+)
 
 // rekey sends as many packets as that takes: there is no command for it, and a
 // restart would be a pause of a second.
@@ -181,31 +199,35 @@ func (e *openVPNEnd) rekey() error {
 		return errDown
 	}
 	mark := e.daemon.mark()
-	err := e.site.Gateway.Do(func() error { return e.spend(mark) })
-	if err != nil {
+	if err := e.site.Gateway.Do(e.spend); err != nil {
+		return err
+	}
+	if err := e.daemon.await("soft reset", mark, renegotiateTime); err != nil {
 		return err
 	}
 	return e.daemon.await("Control Channel:", mark, handshakeTime)
 }
 
-// spend sends packets to an address that nobody has, until openvpn has said
-// after the mark that it makes new keys.
-func (e *openVPNEnd) spend(mark int) error {
-	nobody := netip.AddrPortFrom(e.peer.site.Networks[0].Masked().Addr(), 9)
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(nobody))
+// spend sends twice as many packets to the far gateway. Some may get lost.
+func (e *openVPNEnd) spend() error {
+	to := e.peer.site.Networks[0].Masked().Addr()
+	if gateway := e.peer.site.GatewayAddrs; len(gateway) > 0 {
+		to = gateway[0]
+	}
+	const discard = 9
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, discard)))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	const atOnce = 100 // few enough to leave room in the queue for others
+	const atOnce = 20 // few, or packets of others would find the queues full
 	for range 2 * renegotiateAfter / atOnce {
-		if said, _ := e.daemon.since(mark); strings.Contains(said, "soft reset") {
-			break
-		}
 		for range atOnce {
 			conn.Write([]byte("lab"))
 		}
-		time.Sleep(time.Millisecond)
+		// The gateway answers that it has no such port.
+		conn.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+		conn.Read(make([]byte, 1))
 	}
 	return nil
 }
@@ -222,6 +244,7 @@ ping-restart 6
 ping-timer-rem
 connect-retry 0
 tls-timeout 1
+hand-window 5
 data-ciphers AES-128-GCM
 script-security 0
 verb 3

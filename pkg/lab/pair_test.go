@@ -13,6 +13,7 @@ type pair struct {
 	*lab.Internet
 	near, far *lab.Site
 	tunnel    *lab.Tunnel
+	kind      string // of tunnel
 }
 
 // Addresses of the pair.
@@ -60,7 +61,7 @@ func newPairOver(t *testing.T, kind lab.Kind) *pair {
 			t.Error(err)
 		}
 	})
-	p := &pair{Internet: i}
+	p := &pair{Internet: i, kind: kind.Name}
 	p.near, err = i.AddSite(lab.SiteConfig{
 		Name:         "near",
 		Public:       addrs("192.0.2.1", "2001:db8:1::1"),

@@ -36,8 +36,8 @@ func (t *Tunnel) Up() error { return t.near.up() }
 func (t *Tunnel) Close() error { return errors.Join(t.near.down(), t.far.down()) }
 
 // Rekey makes new keys for the traffic, which goes on meanwhile, and returns
-// when both ends have them. OpenVPN does so after a number of packets, so some
-// thousand are sent into the tunnel.
+// when both ends have them. For OpenVPN it sends two thousand packets into the
+// tunnel and takes up to sixteen seconds.
 func (t *Tunnel) Rekey() error { return t.near.rekey() }
 
 // CloseChild takes away an IPsec tunnel's child SA and leaves its IKE SA: the
