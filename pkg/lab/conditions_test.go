@@ -115,13 +115,16 @@ func lost(t *testing.T, p *pair, c lab.Conditions) string {
 			defer pingers[n].close()
 		}
 		p.Set(p.near, p.far, c)
+		before := p.Sent(p.near, p.far)
 		for n := range pattern {
 			if err := pingers[n/each].send(uint16(n), 64); err != nil {
 				return err
 			}
 		}
+		for end := time.Now().Add(20 * time.Second); p.Sent(p.near, p.far) < before+len(pattern) && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
 		// The relay keeps the order: when one more has come back, all have.
-		time.Sleep(50 * time.Millisecond)
 		p.Set(p.near, p.far, lab.Conditions{})
 		mustAnswer(t, p.near.Node, peer)
 		for _, p := range pingers {

@@ -10,6 +10,15 @@ import (
 // OnThread is for tests that enter namespaces of their own.
 var OnThread = onThread
 
+// Sent counts the packets that the relay has judged on the way from one site to
+// another, since it was last seeded.
+func (i *Internet) Sent(from, to *Site) int {
+	p := i.path(from, to)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent
+}
+
 // Installed is what a kind of tunnel says that needs a file from a package.
 func Installed(path, pkg string) error {
 	return Kind{needs: []program{{path, pkg}}}.Installed()
