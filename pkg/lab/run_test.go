@@ -41,15 +41,24 @@ func inRun(task string) int {
 	return code
 }
 
+// skip is a failure where everything must be there.
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
 // startAsNobody starts a program as an ordinary user for whom /dev/net/tun has
 // these permissions, whatever they are on this machine.
 func startAsNobody(t *testing.T, tun os.FileMode, cmd *exec.Cmd) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("only root can become somebody else")
+		skip(t, "only root can become somebody else")
 	}
 	if identity, _ := os.ReadFile("/proc/self/uid_map"); len(strings.Fields(string(identity))) != 3 || strings.Fields(string(identity))[2] == "1" {
-		t.Skip("this is a user namespace already")
+		skip(t, "this is a user namespace already")
 	}
 	device := filepath.Join(t.TempDir(), "tun")
 	cmd.Dir = "/"
@@ -69,7 +78,7 @@ func startAsNobody(t *testing.T, tun os.FileMode, cmd *exec.Cmd) {
 		return cmd.Start()
 	})
 	if err != nil {
-		t.Skipf("cannot become an ordinary user with a TUN device here: %v", err)
+		skip(t, "cannot become an ordinary user with a TUN device here: %v", err)
 	}
 }
 
@@ -92,7 +101,7 @@ func TestOrdinaryUser(t *testing.T) {
 	const tests = "^(TestTunnel|TestKinds|TestManyAtOnce|TestProgram|TestResolver|TestHTTPS|TestSevenTunnels|TestNothingIsLeft)$"
 	text, code := output(t, asNobody, exec.Command("/proc/self/exe", "-test.run="+tests, "-test.v"))
 	if strings.Contains(text, "cannot make network namespaces") && !strings.Contains(text, "=== RUN") {
-		t.Skip(text)
+		skip(t, "%s", text)
 	}
 	if code != 0 || !strings.Contains(text, "--- PASS: TestTunnel") {
 		t.Errorf("exit code %d:\n%s", code, text)
@@ -112,7 +121,7 @@ func TestOrdinaryUserAndSignals(t *testing.T) {
 		startAsNobody(t, 0o666, cmd)
 		reader := bufio.NewReader(stdout)
 		if line, err := reader.ReadString('\n'); err != nil || line != "ready\n" {
-			t.Skipf("%s%v", line, err)
+			skip(t, "%s%v", line, err)
 		}
 		return cmd, reader
 	}
