@@ -63,6 +63,7 @@ type options struct {
 	Environment Value `short:"E" long:"environment" value-name:"NAME" unquote:"false" description:"integration, staging, production: stands in every first line"`
 	Warning     Value `short:"w" long:"warning" value-name:"RTA,PL%" default:"100,20%" unquote:"false" description:"WARNING at this round-trip average in ms, or this packet loss; a part with : @ or a tilde is a Nagios range"`
 	Critical    Value `short:"c" long:"critical" value-name:"RTA,PL%" default:"500,60%" unquote:"false" description:"CRITICAL likewise"`
+	Partial     Value `long:"partial" value-name:"STATE" default:"WARNING" unquote:"false" description:"state when traffic passes, but some far targets are silent or beyond the limits; OK where each is monitored on its own"`
 	MinFar      Value `short:"m" long:"min-far" value-name:"N|N%" default:"1" unquote:"false" description:"how many far targets must answer for the tunnel to count as up"`
 
 	Packets    Value `short:"n" long:"packets" value-name:"N" default:"5" unquote:"false" description:"echo requests to each icmp target"`

@@ -111,6 +111,12 @@ func (p *plan) readLimits(_ Tunnel, o *options) error {
 	if p.limits.Critical, err = nagios.ParsePair(o.Critical.text); err != nil {
 		return BadValue("-c, --critical", o.Critical.text, err)
 	}
+	if p.limits.Partial, err = nagios.ParseState(o.Partial.text); err == nil && p.limits.Partial == nagios.Unknown {
+		err = errors.New("an outage is never UNKNOWN: want OK, WARNING or CRITICAL")
+	}
+	if err != nil {
+		return BadValue("--partial", o.Partial.text, err)
+	}
 	minimum, err := vpn.ParseMinimum(o.MinFar.text)
 	if err == nil {
 		p.limits.MinFar, err = minimum.Of(len(o.Far) + len(o.Hostname))

@@ -60,7 +60,7 @@ func details(p *plan, v vpn.Verdict, impact Impact) []string {
 		lines = append(lines, verbose(p, f)...)
 	}
 	lines = append(lines, impact.Notes...)
-	if steps := v.Advice(); len(steps) > 0 {
+	if steps := v.Advice(); len(steps) > 0 && impact.State != nagios.OK {
 		lines = append(lines, "What to do:")
 		for i, step := range steps {
 			lines = append(lines, fmt.Sprintf("%d. %s", i+1, step))

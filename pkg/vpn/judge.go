@@ -35,8 +35,9 @@ const (
 // Limits are what a tunnel is judged by.
 type Limits struct {
 	Warning, Critical nagios.Pair
-	MinFar            int       // far targets that must answer; at least 1
-	Via               probe.Via // the way that traffic to far targets must leave by
+	MinFar            int          // far targets that must answer; at least 1
+	Partial           nagios.State // when the tunnel passes traffic, but not to or from every far target
+	Via               probe.Via    // the way that traffic to far targets must leave by
 }
 
 // Observation is a target and what is known of it.
@@ -182,9 +183,14 @@ func (v *Verdict) judge() (Cause, nagios.State, error) {
 		return Degraded, nagios.Critical, nil
 	case v.Limits.Warning.Alert(ms, v.RTA > 0, v.Loss):
 		return Degraded, nagios.Warning, nil
-	case v.worstFar() != nagios.OK:
-		return Partial, nagios.Warning, nil
-	case len(v.failing(Service))+len(v.failing(Replication))+len(v.failing(Public)) > 0:
+	}
+	partial := v.worstFar() != nagios.OK
+	failing := len(v.failing(Service)) + len(v.failing(Replication)) + len(v.failing(Public))
+	switch {
+	// Where silent machines are no problem of this check, they must not hide one.
+	case partial && (v.Limits.Partial != nagios.OK || failing == 0):
+		return Partial, v.Limits.Partial, nil
+	case failing > 0:
 		return ServiceDown, nagios.Warning, nil
 	}
 	return Up, nagios.OK, nil

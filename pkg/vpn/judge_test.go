@@ -94,7 +94,7 @@ func limits(t testing.TB, warning, critical string, minFar int) Limits {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Limits{Warning: w, Critical: c, MinFar: minFar}
+	return Limits{Warning: w, Critical: c, MinFar: minFar, Partial: nagios.Warning}
 }
 
 func TestJudge(t *testing.T) {
@@ -234,6 +234,33 @@ func TestJudge(t *testing.T) {
 				t.Errorf("advice for %s: %q", v.Cause, steps)
 			}
 		})
+	}
+}
+
+func TestStateOfPartial(t *testing.T) {
+	const tcp = "tcp://10.3.11.31:3306"
+	oneSilent := []string{"far a=10.0.0.1", "far b=10.0.0.2"}
+	for _, test := range []struct {
+		partial nagios.State
+		fails   bool // a service behind the tunnel, too
+		cause   Cause
+		state   nagios.State
+	}{
+		{nagios.OK, false, Partial, nagios.OK},
+		{nagios.Warning, false, Partial, nagios.Warning},
+		{nagios.Critical, false, Partial, nagios.Critical},
+		{nagios.OK, true, ServiceDown, nagios.Warning},
+		{nagios.Warning, true, Partial, nagios.Warning},
+	} {
+		l := limits(t, "100,20%", "500,60%", 1)
+		l.Partial = test.partial
+		evidence := watch(t, oneSilent[0], fine, oneSilent[1], silent)
+		if test.fails {
+			evidence = append(evidence, watch(t, "replication m="+tcp, refuses)...)
+		}
+		if v := Judge(l, evidence); v.Cause != test.cause || v.State != test.state {
+			t.Errorf("%s, fails %t: got %s, %s, want %s, %s", test.partial, test.fails, v.Cause, v.State, test.cause, test.state)
+		}
 	}
 }
 
