@@ -15,11 +15,13 @@ test: tools build ## run every check and test; installs what they need
 	go vet ./...
 	go tool -modfile=.tools/go.mod staticcheck ./...
 	# One package at a time: real tunnels with real timeouts share two cores badly.
-	CGO_ENABLED=1 go test -race -count=1 -p 1 ./...
+	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m ./...
 
-# gcc is for the race detector, the others are tunnels of the laboratory.
-PACKAGES := gcc libc6-dev openvpn strongswan-charon strongswan-swanctl \
-	libcharon-extra-plugins libstrongswan-standard-plugins
+# gcc is for the race detector; then the tunnels of the laboratory; then the
+# daemons that run the plugins.
+PACKAGES := gcc libc6-dev \
+	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
+	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core
 
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \
