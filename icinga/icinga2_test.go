@@ -154,7 +154,7 @@ func (n *icinga2) start(t *testing.T, env []string) *exec.Cmd {
 			t.Logf("%s: %s", n.name, text[max(0, len(text)-6000):])
 		}
 	})
-	eventually(t, "the API of "+n.name, time.Minute, func() bool { return n.get("status/IcingaApplication", nil) == nil })
+	eventually(t, "the API of "+n.name, limit, func() bool { return n.get("status/IcingaApplication", nil) == nil })
 	return cmd
 }
 
@@ -260,11 +260,11 @@ func (n *icinga2) checkNow(t *testing.T, kind, name string) checked {
 	t.Helper()
 	last := n.object(t, kind, name).LastCheck
 	n.must(t, http.MethodPost, "actions/reschedule-check", map[string]any{
-		"type": map[string]string{"hosts": "Host", "services": "Service"}[kind],
+		"type":                        map[string]string{"hosts": "Host", "services": "Service"}[kind],
 		strings.TrimSuffix(kind, "s"): name, "force": true,
 	}, nil)
 	var now checked
-	eventually(t, "a check of "+name, time.Minute, func() bool {
+	eventually(t, "a check of "+name, limit, func() bool {
 		now = n.object(t, kind, name)
 		return now.LastCheck > last
 	})
@@ -313,7 +313,9 @@ func (n *icinga2) listen(t *testing.T) *told {
 				heard.fail(fmt.Errorf("%w: %s", err, lines.Bytes()))
 				return
 			}
-			heard.add(one)
+			if len(one.Users) > 0 { // else it was held back
+				heard.add(one)
+			}
 		}
 		if ctx.Err() == nil {
 			heard.fail(errors.Join(errors.New("the stream of events ended"), lines.Err()))

@@ -18,7 +18,7 @@ var plugins string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "8") // they mostly wait
+	flag.Set("test.parallel", "40") // they mostly wait, some for one another
 	code, err := lab.Run(func() int {
 		if err := buildPlugins(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

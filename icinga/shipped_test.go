@@ -24,8 +24,8 @@ func TestShipped(t *testing.T) {
 		{"services", "mysql-slave-3.dr-production!mysql replication to mysql-slave-3.dr-production", "TCP OK"},
 		{"hosts", "dr-production", "OK: production DR VPN up: 16 of 16 machines answer"},
 		{"hosts", "licensing-production", "OK: production licensing VPN up"},
-		{"hosts", "backend_dr.dr-production", "PING OK"},
-		{"hosts", "mongo-4.dr-production", "PING OK"},
+		{"hosts", "backend_dr.dr-production", "OK - 10.3.11."},
+		{"hosts", "mongo-4.dr-production", "OK - 10.3.11."},
 	} {
 		if got := n.checkNow(t, test.kind, test.name); got.State != 0 || !strings.HasPrefix(got.Result.Output, test.output) {
 			t.Errorf("%s: state %v, %+v", test.name, got.State, got.Result)
