@@ -23,10 +23,10 @@ const (
 	installed = "/usr/lib/nagios/plugins/check_vpn_"
 )
 
-// NRPE's ports at a node: for check_vpn.cfg, and for its variant.
+// NRPE's ports at a node: for check_vpn.cfg, and for its short variant.
 const (
-	nrpePort   = 5666
-	nrpePortV2 = 5667
+	nrpePort      = 5666
+	nrpePortShort = 5667
 )
 
 // startNRPE runs NRPE at a node's loopback, with a file of this project and
