@@ -60,8 +60,10 @@ func TestWeb(t *testing.T) {
 				page := w.shows(t, service, now.Result.Output)
 				page.check(t, now, scene.loss)
 				shot := filepath.Join(shots, scene.name+"-"+service+".png")
-				// Without scripts nothing is folded up.
-				w.browse(t, address(service), "--screenshot="+shot, "--blink-settings=scriptEnabled=false")
+				w.browse(t, address(service), "--screenshot="+shot)
+				if _, err := os.Stat(shot); err != nil {
+					t.Error(err)
+				}
 				t.Log("see", shot)
 			})
 		}
