@@ -2,7 +2,7 @@ PLUGINS := check_vpn_office check_vpn_dr check_vpn_licensing
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0)
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
 
-.PHONY: help build test tools demo verdicts false-alarms clean
+.PHONY: help build test tools test-web demo verdicts false-alarms clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
@@ -26,6 +26,15 @@ PACKAGES := gcc libc6-dev \
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(PACKAGES); }
+
+# The last is the font of the page.
+WEB_PACKAGES := redis-server icingadb icingaweb2 icingadb-web icingacli \
+	php-cli php-pgsql php-curl php-intl php-mbstring php-xml postgresql chromium fonts-dejavu-core
+
+test-web: PACKAGES += $(WEB_PACKAGES)
+test-web: tools ## read the output in Icinga Web 2, in a real browser; installs many packages
+	go vet -tags web ./icinga
+	go test -tags web -count=1 -run TestWeb -v ./icinga
 
 demo: build ## check the seven tunnels of a laboratory, healthy and broken
 	go run ./pkg/lab/demo
