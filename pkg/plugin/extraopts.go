@@ -67,8 +67,8 @@ func tryAlone(t Tunnel, args []string) error {
 	if err := parseInto(t, alone, args); err != nil {
 		return err
 	}
-	if alone.Help || alone.Version || len(alone.ExtraOpts) > 0 {
-		return errors.New("help, version and extra-opts cannot stand in a file")
+	if alone.Help || alone.Version || alone.Explain || len(alone.ExtraOpts) > 0 {
+		return errors.New("help, version, explain and extra-opts cannot stand in a file")
 	}
 	return nil
 }

@@ -82,6 +82,7 @@ type options struct {
 	ExtraOpts Values `long:"extra-opts" value-name:"[SECTION][@FILE]" optional:"yes" optional-value:"" unquote:"false" description:"read options from a section of an INI file (default: the plugin's name)"`
 	Output    Value  `short:"o" long:"output" value-name:"nagios|json" default:"nagios" unquote:"false" description:"form of the output"`
 	Verbose   []bool `short:"v" description:"more lines: packets, -vv the way they were sent, -vvv timing"`
+	Explain   bool   `long:"explain" description:"send nothing, but tell what this check would do: targets, ways, permission, time, limits, odds of a false alarm, verdicts. Exits 3"`
 	Version   bool   `short:"V" long:"version" description:"print the version"`
 	Help      bool   `short:"h" long:"help" description:"print this help"`
 }

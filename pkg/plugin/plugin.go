@@ -34,6 +34,9 @@ type Tunnel struct {
 	// Prepare checks this tunnel's own options. Its errors come from BadValue.
 	// Nil for none.
 	Prepare func() error
+	// Moments are times of the wall clock at which Impact differs, from now on;
+	// the first is now. Nil where the time does not matter. For --explain.
+	Moments func(now time.Time) []Moment
 	// Impact says what a verdict means for people, at a moment of the wall
 	// clock, and may move the state.
 	Impact func(v vpn.Verdict, now time.Time) Impact
@@ -104,6 +107,9 @@ func answer(t Tunnel, args []string, began time.Time) (out output) {
 	p, err := makePlan(t, opts)
 	if err != nil {
 		return ownFault(t, asJSON || opts.Output.text == "json", vpn.Misuse, err)
+	}
+	if opts.Explain {
+		return explain(t, p, began)
 	}
 	ctx, stop := onSignal(context.Background())
 	defer stop(nil)
