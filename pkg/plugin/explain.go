@@ -17,7 +17,7 @@ import (
 // says.
 func explain(t Tunnel, p *plan, now time.Time) output {
 	inText := *p
-	inText.json = false
+	inText.json, inText.screen = false, nil
 	e := &explanation{tunnel: t, plan: &inText, now: now}
 	var b strings.Builder
 	b.WriteString(nagios.Report{

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/terminal"
 	"checkvpn/pkg/vpn"
 )
 
@@ -74,20 +75,25 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	// the output.
 	log.SetOutput(io.Discard)
 
-	out := answer(t, args, began)
+	screen := terminal.Of(stdout)
+	out := answer(t, args, began, screen)
+	if screen != nil {
+		out.text = out.before + paintState(screen, out.text)
+	}
 	out.write(stdout, began)
 	return out.code
 }
 
 // output is what the program says and the code that it exits with.
 type output struct {
+	before  string // codes for the screen that stand before the text
 	text    string
 	code    int
 	timeout time.Duration
 }
 
 // answer does everything but print. A panic ends here as one UNKNOWN line.
-func answer(t Tunnel, args []string, began time.Time) (out output) {
+func answer(t Tunnel, args []string, began time.Time, screen *terminal.Screen) (out output) {
 	asJSON := wantsJSON(args)
 	defer func() {
 		if v := recover(); v != nil {
@@ -108,6 +114,7 @@ func answer(t Tunnel, args []string, began time.Time) (out output) {
 	if err != nil {
 		return ownFault(t, asJSON || opts.Output.text == "json", vpn.Misuse, err)
 	}
+	p.screen = screen
 	if opts.Explain {
 		return explain(t, p, began)
 	}

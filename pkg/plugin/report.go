@@ -25,9 +25,12 @@ func speak(t Tunnel, p *plan, v vpn.Verdict, began time.Time) output {
 			out.code = nagios.Critical.ExitCode()
 		}
 	}
-	if p.json {
+	switch {
+	case p.json:
 		out.text = encode(jsonOf(t, p, v, impact))
-	} else {
+	case p.screen != nil:
+		out.text = onScreen(t, p, v, impact)
+	default:
 		out.text = nagios.Report{
 			State:    impact.State,
 			Summary:  summary(t, p, v, impact),
