@@ -62,10 +62,17 @@ func (t Tunnel) program() string { return "check_vpn_" + t.Name }
 // version is set when the binary is built.
 var version = "0.0.0"
 
+// document writes a man page in place of checking; nil but in programs that are
+// built for that alone.
+var document func(t Tunnel, args []string, stdout io.Writer) int
+
 // Run is the whole program: it prints one report on stdout and returns the
 // exit code, 0 to 3. Nothing else is printed anywhere.
 func Run(t Tunnel, args []string, stdout io.Writer) int {
 	began := time.Now()
+	if document != nil {
+		return document(t, args, stdout)
+	}
 	// A reader that has gone must not end the program by a signal: it would be
 	// taken for CRITICAL.
 	signal.Ignore(syscall.SIGPIPE)
