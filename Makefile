@@ -24,7 +24,7 @@ docs: ## write the man pages and completions into bin/package
 	$(DOC)/write/$$p bash >$(DOC)/bash/$$p && $(DOC)/write/$$p zsh >$(DOC)/zsh/_$$p || exit 1; done
 	rm -r $(DOC)/write
 	umask 022 && cd icinga && find . -type f ! -name '*_test.go' ! -path '*/testdata/*' \
-	-exec install -D -m 644 {} ../$(DOC)/examples/icinga/{} \;
+	-exec install -D -m 644 {} $(abspath $(DOC))/examples/icinga/{} \;
 
 PREFIX    ?= /usr/local
 PLUGINDIR ?= $(PREFIX)/lib/nagios/plugins
@@ -77,7 +77,7 @@ test-packages: tools ## test the packages of both kinds, and that they can be bu
 # reads man pages, completions and packages.
 PACKAGES := gcc libc6-dev \
 	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
-	mandoc zsh libcap2-bin nagios-nrpe-server nagios-nrpe-plugin
+	mandoc zsh libcap2-bin nagios-nrpe-server nagios-nrpe-plugin monitoring-plugins-basic fping
 
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \

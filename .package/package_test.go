@@ -344,7 +344,7 @@ func TestReproducible(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd := maker("deb", "rpm", "ARCHS=amd64", "VERSION=2.0.0")
-			cmd.Env = append(os.Environ(), env...)
+		cmd.Env = append(os.Environ(), env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

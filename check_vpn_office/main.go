@@ -37,7 +37,7 @@ func tunnel() plugin.Tunnel {
 		About: "Watches the VPN between the office and the datacentre. When it goes down in office hours, little is lost. Out of hours, responders at home reach only one of monitoring or vCloud Director at a time.",
 		Examples: []string{
 			"-H 10.3.0.20",
-			"--near 192.168.0.1 --peer 203.0.113.9 -H monitoring-1=10.3.0.20 --service vcloud=https://vcloud.example.org/ --bank-holidays /etc/check-vpn/bank-holidays.json",
+			"--near 192.168.19.1 --peer 198.51.100.10 -H monitoring-1=10.3.0.20 --service vcloud=https://vcloud-director.management.publishing.service.gov.uk/ --bank-holidays /etc/check-vpn/bank-holidays.json",
 			"-H 10.3.0.20 --office-hours 'Mon-Thu 09:00-17:30,Fri 09:00-17:00'",
 		},
 		Options: o,
