@@ -1,27 +1,85 @@
 PLUGINS := check_vpn_office check_vpn_dr check_vpn_licensing
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0)
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
+BIN     := bin
 
-.PHONY: help build test tools test-web demo verdicts false-alarms clean
+.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts false-alarms clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z -]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
 
 build: ## build the three plugins into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./,$(PLUGINS))
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ $(addprefix ./,$(PLUGINS))
+
+# What is installed besides the plugins, made from their options and from
+# icinga/. The times in it are that of the last commit.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+DOC := bin/package
+
+docs: ## write the man pages and completions into bin/package
+	umask 022 && rm -rf $(DOC) && mkdir -p $(DOC)/man $(DOC)/bash $(DOC)/zsh $(DOC)/nrpe $(DOC)/examples/icinga
+	go build -tags document -ldflags '$(LDFLAGS)' -o $(DOC)/write/ $(addprefix ./,$(PLUGINS))
+	umask 022 && for p in $(PLUGINS); do \
+	$(DOC)/write/$$p man >$(DOC)/man/$$p.1 && gzip -9nk $(DOC)/man/$$p.1 && \
+	$(DOC)/write/$$p bash >$(DOC)/bash/$$p && $(DOC)/write/$$p zsh >$(DOC)/zsh/_$$p || exit 1; done
+	rm -r $(DOC)/write
+	umask 022 && cd icinga && find . -type f ! -name '*_test.go' ! -path '*/testdata/*' \
+	-exec install -D -m 644 {} $(abspath $(DOC))/examples/icinga/{} \;
+
+PREFIX    ?= /usr/local
+PLUGINDIR ?= $(PREFIX)/lib/nagios/plugins
+SHARE     := $(DESTDIR)$(PREFIX)/share
+
+install: build docs ## install below PREFIX (/usr/local), in DESTDIR
+	install -d $(DESTDIR)$(PLUGINDIR) $(SHARE)/man/man1 $(SHARE)/bash-completion/completions \
+	$(SHARE)/zsh/site-functions $(SHARE)/doc/check-vpn
+	install -m 755 $(addprefix $(BIN)/,$(PLUGINS)) $(DESTDIR)$(PLUGINDIR)
+	install -m 644 $(DOC)/man/*.1 $(SHARE)/man/man1
+	install -m 644 $(DOC)/bash/* $(SHARE)/bash-completion/completions
+	install -m 644 $(DOC)/zsh/* $(SHARE)/zsh/site-functions
+	install -m 644 README.md CHANGELOG.md LICENSE $(SHARE)/doc/check-vpn
+	cp -r $(DOC)/examples $(SHARE)/doc/check-vpn
+
+ARCHS := amd64 arm64
+# A version that both kinds of package take: 1.2.3, or 1.2.3+4+gabc after it.
+PACKAGE_VERSION := $(shell echo '$(VERSION)' | sed -E 's/^v//; /^[0-9]+\./!s/^/0.0.0+g/; s/-/+/g')
+
+deb: package ## build the Debian packages into bin/, for amd64 and arm64
+	$(call nfpm,deb)
+
+rpm: package ## build the RPM packages into bin/, for amd64 and arm64
+	$(call nfpm,rpm)
+
+nfpm = for arch in $(ARCHS); do ARCH=$$arch VERSION='$(PACKAGE_VERSION)' \
+	go tool -modfile=.tools/go.mod nfpm package -f .package/nfpm.yaml -p $(1) -t bin/ || exit 1; done
+
+package: docs
+	for arch in $(ARCHS); do GOARCH=$$arch $(MAKE) --no-print-directory build BIN=bin/$$arch || exit 1; done
+	sed 's/@PLUGINS@/$(PLUGINS)/' .package/postinstall.in >$(DOC)/postinstall
+	cp icinga/nrpe/check_vpn.cfg $(DOC)/nrpe/
+	sed 's,/usr/lib/nagios,/usr/lib64/nagios,; s,/etc/nagios/nrpe.d,/etc/nrpe.d,' icinga/nrpe/check_vpn.cfg >$(DOC)/nrpe/check_vpn-lib64.cfg
 
 test: tools build ## run every check and test; installs what they need
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
-	go vet ./...
-	go tool -modfile=.tools/go.mod staticcheck ./...
+	go vet ./... ./.package
+	go vet -tags document ./pkg/plugin
+	go tool -modfile=.tools/go.mod staticcheck ./... ./.package
 	# One package at a time: real tunnels with real timeouts share two cores badly.
 	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m ./...
+	go test -count=1 -run 'TestLife|TestInstall' ./.package
+
+test-packages: tools ## test the packages of both kinds, and that they can be built again alike
+	dpkg -s rpm >/dev/null 2>&1 || apt-get install -qy --no-install-recommends rpm
+	$(MAKE) deb rpm
+	go test -count=1 -timeout 30m ./.package
 
 # gcc is for the race detector; then the tunnels of the laboratory; then the
-# daemons that run the plugins.
+# daemons that run the plugins; then what reads man pages, completions and
+# packages, and what the README compares.
 PACKAGES := gcc libc6-dev \
 	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
-	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core
+	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core \
+	mandoc zsh libcap2-bin fping
 
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \

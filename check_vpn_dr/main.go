@@ -23,7 +23,7 @@ func tunnel() plugin.Tunnel {
 		About: "Watches the VPN between the live and the disaster recovery organisation of an environment. When it goes down, DR machines appear as unreachable hosts and data replication to them pauses.",
 		Examples: []string{
 			"-E production -H 10.3.11.6",
-			"-E production --near 10.3.0.1 --peer 203.0.113.9 -H mongo-4/backend=10.3.11.6 -H bouncer-4/redirector=10.3.13.4 --replication mysql=tcp://10.3.11.31:3306",
+			"-E production --near 10.3.0.1 --peer 203.0.113.13 -H mongo-4/backend=10.3.11.6 -H bouncer-4/redirector=10.3.13.4 --replication mysql=tcp://10.3.11.31:3306",
 			"--extra-opts=dr-production -o json",
 		},
 		Options: &options,

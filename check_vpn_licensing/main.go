@@ -23,7 +23,7 @@ func tunnel() plugin.Tunnel {
 		About: "Watches the VPN between the live organisation and Licensing in an environment. When it goes down, Licensing machines appear as unreachable hosts. Applying for a licence goes on: it takes the internet, not the VPN.",
 		Examples: []string{
 			"-E staging -H 10.5.0.1",
-			"-E production --near 10.3.0.1 --peer 198.51.100.7 -H licensify-lb-1=10.5.0.101 -H licensing-mongo-1/mongo=10.5.0.16 --public https://www.gov.uk/apply-for-a-licence",
+			"-E production --near 10.3.0.1 --peer 203.0.113.23 -H licensify-lb-1=10.5.0.101 -H licensing-mongo-1/mongo=10.5.0.16 --public https://www.gov.uk/apply-for-a-licence",
 			"--extra-opts=licensing-staging -o json",
 		},
 		Options: &options,

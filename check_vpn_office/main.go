@@ -37,12 +37,13 @@ func tunnel() plugin.Tunnel {
 		About: "Watches the VPN between the office and the datacentre. When it goes down in office hours, little is lost. Out of hours, responders at home reach only one of monitoring or vCloud Director at a time.",
 		Examples: []string{
 			"-H 10.3.0.20",
-			"--near 192.168.0.1 --peer 203.0.113.9 -H monitoring-1=10.3.0.20 --service vcloud=https://vcloud.example.org/ --bank-holidays /etc/check-vpn/bank-holidays.json",
+			"--near 192.168.19.1 --peer 198.51.100.10 -H monitoring-1=10.3.0.20 --service vcloud=https://vcloud-director.management.publishing.service.gov.uk/ --bank-holidays /etc/check-vpn/bank-holidays.json",
 			"-H 10.3.0.20 --office-hours 'Mon-Thu 09:00-17:30,Fri 09:00-17:00'",
 		},
 		Options: o,
 		Roles:   []plugin.Role{{Role: vpn.Service, Targets: &o.Service}},
 		Prepare: o.prepare,
+		Moments: o.moments,
 		Impact:  o.impact,
 	}
 }
@@ -70,8 +71,7 @@ func (o *office) prepare() (err error) {
 }
 
 func (o *office) impact(v vpn.Verdict, now time.Time) plugin.Impact {
-	now = now.In(o.zone)
-	staffed := o.hours.include(now) && !o.holidays.include(now)
+	staffed, now := o.staffed(now), now.In(o.zone)
 	impact := plugin.Impact{State: v.State}
 	services, asked := v.Role(vpn.Service)
 	switch {
@@ -88,4 +88,23 @@ func (o *office) impact(v vpn.Verdict, now time.Time) plugin.Impact {
 		impact.Notes = append(impact.Notes, "The file of --bank-holidays has no date from today on: get a new one.")
 	}
 	return impact
+}
+
+func (o *office) staffed(now time.Time) bool {
+	now = now.In(o.zone)
+	return o.hours.include(now) && !o.holidays.include(now)
+}
+
+// moments are now and, where there is one within two weeks, a time at which it
+// is otherwise.
+func (o *office) moments(now time.Time) []plugin.Moment {
+	name := map[bool]string{true: "in office hours", false: "outside office hours"}
+	staffed := o.staffed(now)
+	moments := []plugin.Moment{{Name: name[staffed] + ", as now", Time: now}}
+	for t := now; t.Before(now.AddDate(0, 0, 14)); t = t.Add(5 * time.Minute) {
+		if o.staffed(t) != staffed {
+			return append(moments, plugin.Moment{Name: name[!staffed], Time: t})
+		}
+	}
+	return moments
 }

@@ -92,3 +92,30 @@ func TestImpact(t *testing.T) {
 		})
 	}
 }
+
+func TestMoments(t *testing.T) {
+	tests := []struct{ hours, clock, want string }{
+		{"Mon-Fri 09:30-17:30", "2026-11-23 12:00:00", "in office hours, as now; outside office hours"},
+		{"Mon-Fri 09:30-17:30", "2026-11-22 12:00:00", "outside office hours, as now; in office hours"},
+		{"never", "2026-11-23 12:00:00", "outside office hours, as now"},
+		{"always", "2026-11-23 12:00:00", "in office hours, as now"},
+	}
+	for _, test := range tests {
+		o := &office{}
+		o.OfficeHours.Set(test.hours)
+		o.Timezone.Set("Europe/London")
+		if err := o.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for i, m := range o.moments(london(t, test.clock)) {
+			names = append(names, m.Name)
+			if staffed := strings.HasPrefix(m.Name, "in "); o.staffed(m.Time) != staffed || i == 0 && !strings.HasSuffix(m.Name, "as now") {
+				t.Errorf("%s at %s: %s is %v", test.hours, test.clock, m.Name, m.Time)
+			}
+		}
+		if got := strings.Join(names, "; "); got != test.want {
+			t.Errorf("%s at %s: got %s, want %s", test.hours, test.clock, got, test.want)
+		}
+	}
+}

@@ -32,7 +32,9 @@ func check(ctx context.Context, t Tunnel, p *plan, began time.Time) output {
 	defer cancel()
 
 	r := newRun(p)
-	err := r.ask(ctx)
+	show, stop := watch(p, began)
+	err := r.ask(ctx, show)
+	erase := stop()
 	for _, p := range r.probes {
 		p.NoteRoute()
 	}
@@ -46,7 +48,9 @@ func check(ctx context.Context, t Tunnel, p *plan, began time.Time) output {
 	case cutShort:
 		verdict = verdict.Failed(err, nagios.Unknown)
 	}
-	return speak(t, p, verdict, began)
+	out := speak(t, p, verdict, began)
+	out.before = erase
+	return out
 }
 
 // panicError is what some goroutine of the run panicked with.
@@ -95,7 +99,8 @@ func newRun(p *plan) *run {
 
 // ask returns when everything is known, when nothing that is pending can
 // change the verdict, or, with the cause, when ctx ends or something panics.
-func (r *run) ask(outer context.Context) error {
+// What is known meanwhile is shown.
+func (r *run) ask(outer context.Context, show func([]vpn.Observation)) error {
 	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
 	var asking sync.WaitGroup
@@ -122,7 +127,9 @@ func (r *run) ask(outer context.Context) error {
 		case <-outer.Done():
 			return context.Cause(outer)
 		case <-tick.C:
-			if vpn.Settled(r.plan.limits, r.evidence(), r.plan.settings.Wait) {
+			evidence := r.evidence()
+			show(evidence)
+			if vpn.Settled(r.plan.limits, evidence, r.plan.settings.Wait) {
 				r.enough = true
 				return nil
 			}

@@ -67,8 +67,8 @@ func tryAlone(t Tunnel, args []string) error {
 	if err := parseInto(t, alone, args); err != nil {
 		return err
 	}
-	if alone.Help || alone.Version || len(alone.ExtraOpts) > 0 {
-		return errors.New("help, version and extra-opts cannot stand in a file")
+	if alone.Help || alone.Version || alone.Explain || len(alone.ExtraOpts) > 0 {
+		return errors.New("help, version, explain and extra-opts cannot stand in a file")
 	}
 	return nil
 }
@@ -82,19 +82,24 @@ func place(file string, named bool) string {
 	return file
 }
 
+// Where files of options are looked for: by these names in the directories of
+// these variables, and then as these files.
+var (
+	fileVariables = []string{"MP_CONFIG_PATH", "NAGIOS_CONFIG_PATH"}
+	fileNames     = []string{"check_vpn.ini", "monitoring-plugins.ini", "plugins.ini", "nagios-plugins.ini"}
+	usualFiles    = []string{"/etc/check-vpn/check_vpn.ini", "/etc/monitoring-plugins/monitoring-plugins.ini", "/etc/monitoring-plugins.ini"}
+)
+
 // defaultFiles are looked through in this order for the section.
 func defaultFiles() (files []string) {
-	for _, variable := range []string{"MP_CONFIG_PATH", "NAGIOS_CONFIG_PATH"} {
+	for _, variable := range fileVariables {
 		for _, dir := range filepath.SplitList(os.Getenv(variable)) {
-			for _, name := range []string{"check_vpn.ini", "monitoring-plugins.ini", "plugins.ini", "nagios-plugins.ini"} {
+			for _, name := range fileNames {
 				files = append(files, filepath.Join(dir, name))
 			}
 		}
 	}
-	return append(files,
-		"/etc/check-vpn/check_vpn.ini",
-		"/etc/monitoring-plugins/monitoring-plugins.ini",
-		"/etc/monitoring-plugins.ini")
+	return append(files, usualFiles...)
 }
 
 // ReadFile reads a regular file of at most 1 MiB. It opens without blocking,

@@ -14,15 +14,7 @@ func help(t Tunnel) string {
 	parser.Usage = "-H TARGET [-H TARGET ...] [OPTIONS]"
 	parser.LongDescription = t.About
 	parser.WriteHelp(&b)
-	b.WriteString(`
-TARGET is [NAME[/GROUP]=]URL, and each of these options repeats:
-  10.3.11.6                        echo requests (icmp) to an address or a name
-  mongo-4/backend=10.3.11.6        the same, with a name and a group for the output
-  tcp://10.3.11.31:3306            a connection
-  https://www.gov.uk/some/page     a status 200-299, over verified TLS; http:// too
-  ike://203.0.113.9                an answer to an IKE_SA_INIT request, for --peer
-  NAME and GROUP are 1 to 40 letters, digits, dots, dashes and underscores.
-
+	b.WriteString("\nTARGET is [NAME[/GROUP]=]URL, and each of these options repeats:\n" + targetForms + `
 Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (bad arguments, no permission).
 An outage is never UNKNOWN.
 
@@ -39,3 +31,11 @@ Examples:
 	}
 	return b.String()
 }
+
+const targetForms = `  10.3.11.6                        echo requests (icmp) to an address or a name
+  mongo-4/backend=10.3.11.6        the same, with a name and a group for the output
+  tcp://10.3.11.31:3306            a connection
+  https://www.gov.uk/some/page     a status 200-299, over verified TLS; http:// too
+  ike://203.0.113.9                an answer to an IKE_SA_INIT request, for --peer
+  NAME and GROUP are 1 to 40 letters, digits, dots, dashes and underscores.
+`

@@ -70,7 +70,7 @@ type options struct {
 	MaxPackets Value `long:"max-packets" value-name:"N" unquote:"false" description:"echo requests where the first ones leave a doubt (default: 20, or N of -n if more)"`
 	Interval   Value `short:"i" long:"interval" value-name:"MS" default:"20" unquote:"false" description:"milliseconds between echo requests"`
 	Source     Value `short:"s" long:"source" value-name:"ADDR" unquote:"false" description:"source address towards what is behind the tunnel"`
-	Interface  Value `short:"I" long:"interface" value-name:"NAME" unquote:"false" description:"interface towards what is behind the tunnel"`
+	Interface  Value `short:"I" long:"interface" value-name:"INTERFACE" unquote:"false" description:"interface towards what is behind the tunnel"`
 	DSCP       Value `long:"dscp" value-name:"0-63" unquote:"false" description:"code point of packets towards what is behind the tunnel"`
 	Via        Value `long:"via" value-name:"INTERFACE|ADDR" unquote:"false" description:"packets to far targets must leave by this interface, or from this source address, else traffic is outside the tunnel: CRITICAL. It sees the routes of this machine, not a policy of IPsec on it, nor what a gateway further along does"`
 	MTU        Value `long:"mtu" value-name:"BYTES" unquote:"false" description:"whole IP packets of this size must pass to far targets in one piece, as echo requests: else CRITICAL, with the largest size that passes. 576 to 65535, 1280 at least for IPv6"`
@@ -83,6 +83,7 @@ type options struct {
 	ExtraOpts Values `long:"extra-opts" value-name:"[SECTION][@FILE]" optional:"yes" optional-value:"" unquote:"false" description:"read options from a section of an INI file (default: the plugin's name)"`
 	Output    Value  `short:"o" long:"output" value-name:"nagios|json" default:"nagios" unquote:"false" description:"form of the output"`
 	Verbose   []bool `short:"v" description:"more lines: packets, -vv the way they were sent, -vvv timing"`
+	Explain   bool   `long:"explain" description:"send nothing, but tell what this check would do: targets, ways, permission, time, limits, odds of a false alarm, verdicts. Exits 3"`
 	Version   bool   `short:"V" long:"version" description:"print the version"`
 	Help      bool   `short:"h" long:"help" description:"print this help"`
 }

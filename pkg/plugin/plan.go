@@ -12,6 +12,7 @@ import (
 
 	"checkvpn/pkg/nagios"
 	"checkvpn/pkg/probe"
+	"checkvpn/pkg/terminal"
 	"checkvpn/pkg/vpn"
 )
 
@@ -46,6 +47,7 @@ type plan struct {
 	totals    bool // only the totals in the perfdata
 	json      bool
 	verbose   int
+	screen    *terminal.Screen // that a person reads from; nil where nobody does
 }
 
 // makePlan checks every option, the tunnel's own included.

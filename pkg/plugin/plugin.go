@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/terminal"
 	"checkvpn/pkg/vpn"
 )
 
@@ -34,6 +35,9 @@ type Tunnel struct {
 	// Prepare checks this tunnel's own options. Its errors come from BadValue.
 	// Nil for none.
 	Prepare func() error
+	// Moments are times of the wall clock at which Impact differs, from now on;
+	// the first is now. Nil where the time does not matter. For --explain.
+	Moments func(now time.Time) []Moment
 	// Impact says what a verdict means for people, at a moment of the wall
 	// clock, and may move the state.
 	Impact func(v vpn.Verdict, now time.Time) Impact
@@ -58,10 +62,17 @@ func (t Tunnel) program() string { return "check_vpn_" + t.Name }
 // version is set when the binary is built.
 var version = "0.0.0"
 
+// document writes a man page in place of checking; nil but in programs that are
+// built for that alone.
+var document func(t Tunnel, args []string, stdout io.Writer) int
+
 // Run is the whole program: it prints one report on stdout and returns the
 // exit code, 0 to 3. Nothing else is printed anywhere.
 func Run(t Tunnel, args []string, stdout io.Writer) int {
 	began := time.Now()
+	if document != nil {
+		return document(t, args, stdout)
+	}
 	// A reader that has gone must not end the program by a signal: it would be
 	// taken for CRITICAL.
 	signal.Ignore(syscall.SIGPIPE)
@@ -71,20 +82,25 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	// the output.
 	log.SetOutput(io.Discard)
 
-	out := answer(t, args, began)
+	screen := terminal.Of(stdout)
+	out := answer(t, args, began, screen)
+	if screen != nil {
+		out.text = out.before + paintState(screen, out.text)
+	}
 	out.write(stdout, began)
 	return out.code
 }
 
 // output is what the program says and the code that it exits with.
 type output struct {
+	before  string // codes for the screen that stand before the text
 	text    string
 	code    int
 	timeout time.Duration
 }
 
 // answer does everything but print. A panic ends here as one UNKNOWN line.
-func answer(t Tunnel, args []string, began time.Time) (out output) {
+func answer(t Tunnel, args []string, began time.Time, screen *terminal.Screen) (out output) {
 	asJSON := wantsJSON(args)
 	defer func() {
 		if v := recover(); v != nil {
@@ -104,6 +120,10 @@ func answer(t Tunnel, args []string, began time.Time) (out output) {
 	p, err := makePlan(t, opts)
 	if err != nil {
 		return ownFault(t, asJSON || opts.Output.text == "json", vpn.Misuse, err)
+	}
+	p.screen = screen
+	if opts.Explain {
+		return explain(t, p, began)
 	}
 	ctx, stop := onSignal(context.Background())
 	defer stop(nil)

@@ -25,9 +25,12 @@ func speak(t Tunnel, p *plan, v vpn.Verdict, began time.Time) output {
 			out.code = nagios.Critical.ExitCode()
 		}
 	}
-	if p.json {
+	switch {
+	case p.json:
 		out.text = encode(jsonOf(t, p, v, impact))
-	} else {
+	case p.screen != nil:
+		out.text = onScreen(t, p, v, impact)
+	default:
 		out.text = nagios.Report{
 			State:    impact.State,
 			Summary:  summary(t, p, v, impact),
@@ -40,14 +43,19 @@ func speak(t Tunnel, p *plan, v vpn.Verdict, began time.Time) output {
 
 // summary is line 1: environment, tunnel, cause, counts, impact.
 func summary(t Tunnel, p *plan, v vpn.Verdict, impact Impact) string {
-	text := t.Title + " " + v.Headline()
-	if p.environment != "" {
-		text = p.environment + " " + text
-	}
+	text := p.named(t.Title) + " " + v.Headline()
 	if impact.Text != "" {
 		text += ". " + impact.Text
 	}
 	return text
+}
+
+// named is the title of the tunnel, with the environment.
+func (p *plan) named(title string) string {
+	if p.environment == "" {
+		return title
+	}
+	return p.environment + " " + title
 }
 
 // details are a line for each target, worst first, and then what to do.

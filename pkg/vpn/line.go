@@ -25,17 +25,51 @@ func (f Finding) Line(tunnelUp bool) string {
 		b.WriteString(" (" + addr.String() + ")")
 	}
 	b.WriteString(": " + f.what())
-	if f.OffWay != nil {
-		b.WriteString(", leaves " + f.OffWay.String())
+	for _, text := range f.besides() {
+		b.WriteString(", " + text)
 	}
-	if f.Answers && f.Result.MTU != nil {
-		b.WriteString(", " + bigPackets(f.Result.MTU))
-	}
-	gateway := f.Target.Role == Near || f.Target.Role == Peer
-	if !f.Answers && gateway && tunnelUp {
-		b.WriteString("; it may filter, and then it can tell nothing when the tunnel breaks")
+	if f.mayFilter(tunnelUp) {
+		b.WriteString("; it " + filters)
 	}
 	return b.String()
+}
+
+// Note is what there is to say of the target besides its figures; empty where
+// all is well.
+func (f Finding) Note(tunnelUp bool) string {
+	var parts []string
+	if reason := f.Result.Reason(); reason != nil && f.Result.Outcome() != probe.Answered {
+		parts = append(parts, reason.Error())
+	}
+	if answer := f.Result.Answer(); f.Answers && answer != "" {
+		parts = append(parts, answer)
+	}
+	parts = append(parts, f.besides()...)
+	if f.mayFilter(tunnelUp) {
+		parts = append(parts, filters)
+	}
+	return strings.Join(parts, ", ")
+}
+
+const filters = "may filter, and then it can tell nothing when the tunnel breaks"
+
+// mayFilter tells whether a gateway is silent for a reason that does not matter
+// now.
+func (f Finding) mayFilter(tunnelUp bool) bool {
+	gateway := f.Target.Role == Near || f.Target.Role == Peer
+	return !f.Answers && gateway && tunnelUp
+}
+
+// besides is what else was asked of an answering target: its way, and big
+// packets.
+func (f Finding) besides() (parts []string) {
+	if f.OffWay != nil {
+		parts = append(parts, "leaves "+f.OffWay.String())
+	}
+	if f.Answers && f.Result.MTU != nil {
+		parts = append(parts, bigPackets(f.Result.MTU))
+	}
+	return parts
 }
 
 // what is the figures, or the reason why there are none.

@@ -1,0 +1,278 @@
+// Package documents_test runs every command that the README and the man pages
+// show, and holds the output that they show against what comes.
+package documents_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"checkvpn/pkg/lab"
+)
+
+const top = "../../../"
+
+func TestMain(m *testing.M) {
+	code, err := lab.Run(m.Run)
+	if err != nil {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// step is a command in a document, and the lines that it shows below.
+type step struct {
+	command string
+	shown   []string
+}
+
+// prompt is what a command begins with in an indented block: a dollar, or the
+// name of a plugin.
+var prompt = regexp.MustCompile(`^( {4,})(?:\$ (.+)|((?:bin/)?check_(?:vpn_[a-z]+|nrpe) .+))$`)
+
+// steps are the commands of a document. What is shown of the output follows a
+// command, with the same indent.
+func steps(text string) (list []step) {
+	var last *step
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		found := prompt.FindStringSubmatch(line)
+		switch {
+		case found != nil:
+			list = append(list, step{command: found[2] + found[3]})
+			last = &list[len(list)-1]
+		case !strings.HasPrefix(line, "    "):
+			last = nil
+		case last != nil && strings.HasSuffix(last.command, `\`):
+			last.command = strings.TrimSuffix(last.command, `\`) + strings.TrimSpace(line)
+		case last != nil:
+			last.shown = append(last.shown, strings.TrimSpace(line))
+		}
+	}
+	return list
+}
+
+// elsewhere are commands that other tests run: where, and the words there.
+var elsewhere = map[string][2]string{
+	"make test":                              {".ci/run", "make test"},
+	"make demo":                              {"pkg/lab/demo/demo_test.go", `"make", "demo"`},
+	"make verdicts":                          {"pkg/lab/verdicts/verdicts_test.go", "run(&table)"},
+	"make build":                             {"Makefile", "test: tools build"},
+	"make deb rpm":                           {".package/package_test.go", `maker("deb", "rpm"`},
+	"sudo dpkg -i bin/check-vpn_*_amd64.deb": {".package/package_test.go", `m.dpkg("-i", first)`},
+	"sudo setcap cap_net_raw+ep check_vpn_dr":                       {".package/package_test.go", `"setcap", "cap_net_raw+ep", plugins+"check_vpn_dr"`},
+	"check_nrpe -H monitoring-1 -c check_vpn_dr_production -t 15:3": {".package/package_test.go", `plugins+"check_nrpe"`},
+}
+
+// instead are commands that take long, and what does the same in little time.
+var instead = map[string]string{
+	"make false-alarms": "make build >/dev/null && go run ./pkg/lab/falsealarms -checks 5",
+}
+
+// world is the seven tunnels, and the plugins to ask about them.
+type world struct {
+	*lab.World
+	t   *testing.T
+	dir string // with the plugins, the file of options and what else is named
+}
+
+func raise(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	if err := os.Chmod(w.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	build(t, w.dir+"/bin/")
+	build(t, w.dir+"/write/", "-tags", "document")
+	copyFile(t, top+"icinga/check_vpn.ini", w.dir+"/check_vpn.ini")
+	const holidays = `{"england-and-wales":{"division":"england-and-wales","events":[{"title":"New Year","date":"2999-01-01"}]}}`
+	if err := os.WriteFile(w.dir+"/bank-holidays.json", []byte(holidays), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if w.World, err = lab.SevenTunnels(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if err := os.WriteFile(w.dir+"/authority.pem", w.Internet.CA(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func build(t *testing.T, to string, flags ...string) {
+	t.Helper()
+	args := append([]string{"build", "-o", to}, flags...)
+	cmd := exec.Command("go", append(args, "./check_vpn_office", "./check_vpn_dr", "./check_vpn_licensing")...)
+	cmd.Dir = top
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// near is the site where a command belongs: that of the tunnel and of the
+// environment that it names, or else of production.
+func (w *world) near(command string) *lab.Site {
+	if strings.Contains(command, "office") {
+		return w.VPN(lab.Office, "").Near
+	}
+	for _, environment := range []string{"integration", "staging"} {
+		if strings.Contains(command, environment) {
+			return w.VPN(lab.DR, environment).Near
+		}
+	}
+	return w.VPN(lab.DR, "production").Near
+}
+
+// run runs a command as a person there does, from the top of the project.
+func (w *world) run(command string) lab.Result {
+	w.t.Helper()
+	command = strings.ReplaceAll(command, "/etc/check-vpn/", w.dir+"/")
+	command = strings.ReplaceAll(command, "bin/check_vpn", "check_vpn")
+	cmd := exec.Command("bash", "-c", command)
+	cmd.Dir = top
+	cmd.Env = []string{
+		"PATH=" + w.dir + "/bin:/usr/lib/nagios/plugins:/usr/sbin:/usr/bin:/sbin:/bin",
+		"MP_CONFIG_PATH=" + w.dir, "SSL_CERT_FILE=" + w.dir + "/authority.pem", "LC_ALL=C", "TERM=dumb",
+	}
+	r, err := w.near(command).Run(cmd)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+var (
+	number = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
+	blanks = regexp.MustCompile(` +`)
+)
+
+// form is a line without what differs from run to run.
+func form(line string) string {
+	return strings.TrimSpace(blanks.ReplaceAllString(number.ReplaceAllString(line, "N"), " "))
+}
+
+// compare wants each line that is shown among those that came, in order. Dots
+// stand for any lines, and at the end of a line for the rest of it.
+func compare(t *testing.T, s step, out string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	for _, want := range s.shown {
+		if want == "..." {
+			continue
+		}
+		want, open := strings.CutSuffix(form(want), "...")
+		at := slices.IndexFunc(lines, func(got string) bool {
+			return form(got) == want || open && strings.HasPrefix(form(got), want)
+		})
+		if at < 0 {
+			t.Errorf("%s\nshows     %s\nbut says  %s", s.command, want, out)
+			return
+		}
+		lines = lines[at+1:]
+	}
+}
+
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile(top + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := steps(string(text))
+	if len(list) < 15 {
+		t.Fatalf("only %d commands found", len(list))
+	}
+	w := raise(t)
+	for _, s := range list {
+		t.Logf("$ %s", s.command)
+		if where, found := elsewhere[s.command]; found {
+			contains(t, where[0], where[1])
+			continue
+		}
+		if short, found := instead[s.command]; found {
+			cmd := exec.Command("sh", "-c", short)
+			cmd.Dir = top
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", s.command, err, out)
+			}
+			continue
+		}
+		r := w.run(s.command)
+		t.Logf("%s%s", r.Stdout, r.Stderr)
+		compare(t, s, r.Stdout+r.Stderr)
+	}
+}
+
+func contains(t *testing.T, file, words string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(top, file))
+	if err != nil || !strings.Contains(string(text), words) {
+		t.Errorf("%s: %v, or it does not run %s", file, err, words)
+	}
+}
+
+// TestManPages runs the examples of the pages, where the tunnels are well. The
+// other commands that the pages show are run elsewhere.
+func TestManPages(t *testing.T) {
+	w := raise(t)
+	for _, program := range []string{"check_vpn_office", "check_vpn_dr", "check_vpn_licensing"} {
+		out, err := exec.Command(filepath.Join(w.dir, "write", program), "man").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := strings.NewReplacer(`\-`, "-", `\(aq`, "'", `\e`, `\`).Replace(string(out))
+		if !strings.Contains(page, "setcap cap_net_raw+ep "+program) {
+			t.Errorf("%s: no setcap", program)
+		}
+		examples := regexp.MustCompile(`(?s)\.RS\n(.*?)\n\.RE`).FindAllStringSubmatch(page, -1)
+		if len(examples) < 3 {
+			t.Errorf("%s: only %d examples", program, len(examples))
+		}
+		for _, e := range examples {
+			want, state := 0, "up"
+			if strings.Contains(e[1], "--explain") {
+				want, state = 3, "nothing was sent"
+			}
+			if r := w.run(e[1]); r.Code != want || !strings.Contains(r.Stdout, state) || r.Stderr != "" {
+				t.Errorf("%s: exit code %d, want %d\n%s%s", e[1], r.Code, want, r.Stdout, r.Stderr)
+			}
+		}
+	}
+}
+
+// sent counts what this machine has asked of others: echo requests, datagrams
+// and connections, but not what IPv6 says by itself to its neighbours.
+const sent = `sent() { grep -E '^(Icmp|Udp|Tcp):' /proc/net/snmp; grep -E 'Icmp6OutEchos|Udp6OutDatagrams' /proc/net/snmp6; }; `
+
+func TestExplainSendsNothing(t *testing.T) {
+	w := raise(t)
+	for _, command := range []string{
+		"check_vpn_office --extra-opts=office",
+		"check_vpn_dr -H mongo-4.backend.publishing.service.gov.uk -H 10.3.11.6 --peer ike://203.0.113.13 --near tcp://10.3.0.1:22 --mtu 1400 --via eth0",
+		"check_vpn_dr -H fd00:3:11::6",
+	} {
+		for explain, want := range map[string]string{"--explain": "", "": "sent\n"} {
+			r := w.run(sent + `before=$(sent); ` + command + ` ` + explain + ` >/dev/null; test "$before" = "$(sent)" || echo sent`)
+			if r.Stdout != want || r.Stderr != "" {
+				t.Errorf("%s %s: got %q, want %q; %s", command, explain, r.Stdout, want, r.Stderr)
+			}
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package plugin
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/probe"
+	"checkvpn/pkg/vpn"
+)
+
+// explain tells people what a command line would do, and sends nothing: a name
+// is not even resolved. It exits with UNKNOWN, because nothing was checked: left
+// in a configuration it must not be taken for OK. As -h it is text, whatever -o
+// says.
+func explain(t Tunnel, p *plan, now time.Time) output {
+	inText := *p
+	inText.json, inText.screen = false, nil
+	e := &explanation{tunnel: t, plan: &inText, now: now}
+	var b strings.Builder
+	b.WriteString(nagios.Report{
+		State:   nagios.Unknown,
+		Summary: p.named(t.Title) + " not checked: --explain tells what this check would do, and nothing was sent",
+	}.String())
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{
+		{"Targets", e.targets()},
+		{"Permission to send echo requests", e.permission()},
+		{"Time", e.time()},
+		{"Limits", e.limits()},
+		{"False alarms", e.falseAlarms()},
+		{"Verdicts, with example figures", e.verdicts()},
+	} {
+		fmt.Fprintf(&b, "\n%s:\n", part.title)
+		for _, line := range part.lines {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	return output{text: b.String(), code: nagios.Unknown.ExitCode(), timeout: p.timeout}
+}
+
+// explanation is what it is made from.
+type explanation struct {
+	tunnel Tunnel
+	plan   *plan
+	now    time.Time
+}
+
+// maxWords bounds what is printed of one value, in characters.
+const maxWords = 200
+
+func clean(text string) string { return nagios.Clean(text, maxWords) }
+
+// targets are a line for each: role, name, what is asked, and the way there.
+func (e *explanation) targets() []string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, t := range e.plan.targets {
+		name := t.Name
+		if t.Group != "" {
+			name = t.Group + "/" + name
+		}
+		url := ""
+		if t.URL != t.Name {
+			url = t.URL
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s, %s\n", t.Role, clean(name), clean(url), asked[t.Endpoint.Scheme], clean(e.way(t)))
+	}
+	w.Flush()
+	return lines(b.String())
+}
+
+// lines are those of a table.
+func lines(table string) []string { return strings.Split(strings.TrimSuffix(table, "\n"), "\n") }
+
+// asked is what a target is asked for.
+var asked = map[probe.Scheme]string{
+	probe.ICMP:  "echo requests",
+	probe.TCP:   "a connection",
+	probe.HTTP:  "a page",
+	probe.HTTPS: "a page over TLS",
+	probe.IKE:   "an answer to IKE_SA_INIT",
+}
+
+// way is the route that packets to a target would take now.
+func (e *explanation) way(t vpn.Target) string {
+	path := e.plan.pathTo(t.Role)
+	var words []string
+	switch route, err := probe.RouteTo(t.Endpoint.Addr, path); {
+	case !t.Endpoint.Addr.IsValid():
+		words = append(words, "its name is resolved when the check runs")
+	case err != nil:
+		words = append(words, err.Error())
+	case route.Err != nil:
+		words = append(words, "no way there now: "+route.Err.Error())
+	default:
+		words = append(words, route.String())
+		if !path.Via.Holds(route) {
+			words = append(words, "and not via "+path.Via.String())
+		}
+	}
+	if path.DSCP != 0 {
+		words = append(words, fmt.Sprintf("code point %d", path.DSCP))
+	}
+	return strings.Join(words, ", ")
+}
+
+// time is how long the check may take, against -t.
+func (e *explanation) time() []string {
+	s, end := e.plan.settings, e.plan.timeout-margin
+	var quick, silent, longest time.Duration
+	count, names := map[probe.Scheme]int{}, false
+	for _, t := range e.plan.targets {
+		count[t.Endpoint.Scheme]++
+		names = names || !t.Endpoint.Addr.IsValid()
+	}
+	for scheme, n := range count {
+		atOnce := s.AtOnce(scheme, e.privilege())
+		turns := time.Duration((n + atOnce - 1) / atOnce)
+		quick = max(quick, turns*s.Quickest(scheme))
+		longest = max(longest, turns*s.Longest(scheme))
+		if scheme == probe.ICMP {
+			silent = turns * s.Silence(scheme)
+		}
+	}
+	lines := []string{fmt.Sprintf("All well: %.1f s and a round trip.", quick.Seconds())}
+	if silent > 0 {
+		lines = append(lines, fmt.Sprintf("A machine is known to be silent after %.1f s.", min(silent, end).Seconds()))
+	}
+	if names || e.plan.mtu > 0 {
+		longest = end // a resolver, or the search for a size, may use it all up
+	}
+	cut := ""
+	if longest > end {
+		longest, cut = end, ": what is not known by then is not waited for"
+	}
+	lines = append(lines, fmt.Sprintf("At the worst: %.1f s%s. Printed within the %.0f s of -t, always.", longest.Seconds(), cut, e.plan.timeout.Seconds()))
+	return append(lines, fmt.Sprintf("Cut short before the first look is over: %s.", e.plan.onTimeout))
+}
+
+// limits are the thresholds in words.
+func (e *explanation) limits() []string {
+	l := e.plan.limits
+	_, far := vpn.Judge(l, e.unasked()).Role(vpn.Far)
+	lines := []string{
+		fmt.Sprintf("The tunnel counts as up when at least %d of %d far targets answer.", l.MinFar, far),
+		"CRITICAL when " + l.Critical.Words() + ".",
+		"WARNING when " + l.Warning.Words() + ".",
+		"Both are of all answering far targets together; beyond a limit alone, a target is WARNING.",
+	}
+	if !l.Via.IsZero() {
+		lines = append(lines, "CRITICAL when packets to an answering far target leave otherwise than via "+clean(l.Via.String())+".")
+	}
+	if e.plan.mtu > 0 {
+		lines = append(lines, fmt.Sprintf("CRITICAL when packets of %d bytes pass to no far target that answers.", e.plan.mtu))
+	}
+	if e.plan.hostCheck {
+		lines = append(lines, "Exit code, as a host check: 2 when the tunnel is down, else 0.")
+	}
+	return lines
+}
+
+// unasked are the targets before anything is known of them.
+func (e *explanation) unasked() []vpn.Observation {
+	list := make([]vpn.Observation, len(e.plan.targets))
+	for i, t := range e.plan.targets {
+		list[i].Target = t
+	}
+	return list
+}
