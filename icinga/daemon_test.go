@@ -105,7 +105,7 @@ func daemon(t *testing.T, node *lab.Node, who *syscall.Credential, cmd *exec.Cmd
 		t.Fatal(err)
 	}
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := node.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
