@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"checkvpn/pkg/plugin/script"
+)
+
+// row is a fault and what each plugin must make of it.
+type row struct {
+	name string
+	args []string // {dir} is the room's folder
+
+	peer   maker                              // nil: answers
+	rig    func(*room) error                  // makes the fault, before the plugin runs
+	odd    func(*room, *exec.Cmd)             // is odd about how the plugin is started
+	during func(*room, *process) error        // happens while it runs
+	ends   func(*room, *process) (why string) // must hold besides, at the end
+
+	code    int // exit code
+	cause   string
+	says    string // words of line 1
+	seconds int    // -t; 3 where it is 0
+	copies  int    // how many plugins at once; 1 where it is 0
+	alone   bool   // no other row may run at the same time
+	mute    bool   // nobody can read what the plugin prints
+}
+
+// Exit codes.
+const (
+	ok = iota
+	warning
+	critical
+	unknown
+)
+
+// plugins and the arguments that make them judge alike: an outage is CRITICAL
+// at any hour.
+var plugins = []struct {
+	name string
+	args []string
+}{
+	{"check_vpn_office", []string{"--office-hours", "never"}},
+	{"check_vpn_dr", nil},
+	{"check_vpn_licensing", nil},
+}
+
+// late is how much longer than -t a plugin may take: that is the machine's.
+const late = 500 * time.Millisecond
+
+func (r row) timeout() time.Duration { return time.Duration(max(r.seconds, 0)) * time.Second }
+
+// withDefaults fills in what a row leaves out.
+func (r row) withDefaults() row {
+	if r.peer == nil {
+		r.peer = answers
+	}
+	r.seconds, r.copies = max(r.seconds, 3*btoi(r.seconds == 0)), max(r.copies, 1)
+	return r
+}
+
+// words cuts a line of arguments.
+func words(line string) []string { return strings.Fields(line) }
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// result is what one plugin made of a row.
+type result struct {
+	code    int
+	cause   string
+	took    time.Duration
+	line    string
+	wrong   []string
+	harness error // the row could not be played
+}
+
+// play has one plugin meet the fault twice, once for text and once for JSON:
+// the text has the form to check, and the JSON the cause.
+func (r row) play(t *tools, i int) result {
+	var texts, objects result
+	var both sync.WaitGroup
+	both.Go(func() { texts = r.playOnce(t, i, false) })
+	single := r
+	single.copies = 1
+	both.Go(func() { objects = single.playOnce(t, i, true) })
+	both.Wait()
+	texts.cause, texts.took = objects.cause, max(texts.took, objects.took)
+	texts.wrong = append(texts.wrong, objects.wrong...)
+	if texts.harness == nil {
+		texts.harness = objects.harness
+	}
+	return texts
+}
+
+func (r row) playOnce(t *tools, i int, asJSON bool) (res result) {
+	room, err := newRoom(t)
+	if err != nil {
+		return result{harness: err}
+	}
+	defer room.close()
+	if res.harness = room.connect("tun0", r.peer(room), farNetwork...); res.harness != nil {
+		return res
+	}
+	if r.rig != nil {
+		if res.harness = r.rig(room); res.harness != nil {
+			return res
+		}
+	}
+	args := append([]string{"-E", "production", "-t", fmt.Sprint(r.seconds)}, plugins[i].args...)
+	for _, a := range r.args {
+		args = append(args, strings.ReplaceAll(a, "{dir}", room.dir))
+	}
+	if asJSON {
+		args = append(args, "-o", "json")
+	}
+	processes := make([]*process, r.copies)
+	for n := range processes {
+		if processes[n], res.harness = room.start(filepath.Join(t.plugins, plugins[i].name), args, r.odd); res.harness != nil {
+			return res
+		}
+	}
+	if r.during != nil {
+		if res.harness = r.during(room, processes[0]); res.harness != nil {
+			return res
+		}
+	}
+	for _, p := range processes {
+		if res.harness = p.wait(r.timeout()); res.harness != nil {
+			return res
+		}
+		r.check(p, asJSON, &res)
+	}
+	if res.harness = room.failure(); res.harness != nil {
+		return res
+	}
+	if r.ends != nil {
+		if why := r.ends(room, processes[0]); why != "" {
+			res.wrong = append(res.wrong, why)
+		}
+	}
+	return res
+}
+
+// check holds one plugin's end against the row.
+func (r row) check(p *process, asJSON bool, res *result) {
+	wrong := func(format string, args ...any) { res.wrong = append(res.wrong, fmt.Sprintf(format, args...)) }
+	stdout := p.stdout.String()
+	res.code, res.took = p.code, max(res.took, p.took)
+	if p.code != r.code {
+		wrong("exit code %d: %.300s", p.code, stdout)
+	}
+	if limit := r.timeout() + late; p.took > limit {
+		wrong("took %.2f s", p.took.Seconds())
+	}
+	if p.stderr.Len() > 0 {
+		wrong("on stderr: %.300q", p.stderr.String())
+	}
+	switch {
+	case r.mute:
+	case asJSON:
+		var said struct{ Cause, Summary string }
+		if err := json.Unmarshal(p.stdout.Bytes(), &said); err != nil {
+			wrong("not one JSON object: %.300q", stdout)
+		}
+		if res.cause = said.Cause; said.Cause != r.cause {
+			wrong("cause %s: %s", said.Cause, said.Summary)
+		}
+	default:
+		line, _, _ := strings.Cut(stdout, "\n")
+		res.line = line
+		if err := script.Valid(stdout, p.code); err != nil {
+			wrong("%v", err)
+		}
+		if !strings.Contains(line, r.says) {
+			wrong("line 1 does not say %q: %s", r.says, line)
+		}
+	}
+}
+
+// as is the row with something odd about how the plugin is started.
+func (r row) as(odd func(*room, *exec.Cmd)) row {
+	r.odd = odd
+	return r
+}
