@@ -62,6 +62,8 @@ var version = "0.0.0"
 // exit code, 0 to 3. Nothing else is printed anywhere.
 func Run(t Tunnel, args []string, stdout io.Writer) int {
 	began := time.Now()
+	ctx, stop := onSignal(context.Background())
+	defer stop(nil)
 	// A reader that has gone must not end the program by a signal: it would be
 	// taken for CRITICAL.
 	signal.Ignore(syscall.SIGPIPE)
@@ -71,7 +73,7 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	// the output.
 	log.SetOutput(io.Discard)
 
-	out := answer(t, args, began)
+	out := answer(ctx, t, args, began)
 	out.write(stdout, began)
 	return out.code
 }
@@ -84,7 +86,7 @@ type output struct {
 }
 
 // answer does everything but print. A panic ends here as one UNKNOWN line.
-func answer(t Tunnel, args []string, began time.Time) (out output) {
+func answer(ctx context.Context, t Tunnel, args []string, began time.Time) (out output) {
 	asJSON := wantsJSON(args)
 	defer func() {
 		if v := recover(); v != nil {
@@ -97,16 +99,14 @@ func answer(t Tunnel, args []string, began time.Time) (out output) {
 	case askedVersion:
 		return output{text: t.program() + " " + version + "\n", code: nagios.Unknown.ExitCode()}
 	}
-	opts, err := parse(t, args)
-	if err != nil {
+	if err := onlyCallersRights(); err != nil {
 		return ownFault(t, asJSON, vpn.Misuse, err)
 	}
-	p, err := makePlan(t, opts)
-	if err != nil {
-		return ownFault(t, asJSON || opts.Output.text == "json", vpn.Misuse, err)
+	p, fault := prepare(ctx, t, args, began)
+	if fault != nil {
+		return ownFault(t, asJSON || fault.asJSON, fault.cause, fault.err)
 	}
-	ctx, stop := onSignal(context.Background())
-	defer stop(nil)
+	p.shedPrivilege()
 	return check(ctx, t, p, began)
 }
 

@@ -55,6 +55,9 @@ func status(line string, headers ...string) string {
 	return "HTTP/1.1 " + line + "\r\nContent-Length: 0\r\n" + strings.Join(append(headers, "\r\n"), "\r\n")
 }
 
+// oneLine is hostile text that may stand in a header.
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ").Replace(hostileText)
+
 func redirect(to string) string { return status("302 Found", "Location: "+to) }
 
 func httpRows() []row {
@@ -75,7 +78,7 @@ func httpRows() []row {
 		refused("status 999", respond(status("999 Nothing")), "999"),
 		refused("status 99999999999", respond("HTTP/1.1 99999999999 OK\r\n\r\n"), ""),
 		refused("status -200", respond("HTTP/1.1 -20 OK\r\n\r\n"), ""),
-		refused("with hostile words for a status", respond(status("503 "+strings.ReplaceAll(hostileText, "\r\n", " "))), "503"),
+		refused("with hostile words for a status", respond(status("503 "+oneLine)), "503"),
 		refused("with hostile headers", respond(status("503 No", "A|b: "+hostileText, "<b>: \x1b[31m")), ""),
 		refused("of another protocol", respond(hostileText+"\r\n\r\n"), ""),
 		refused("silent", func(c io.ReadWriter) { _, _ = io.Copy(io.Discard, c) }, "no answer within"),

@@ -24,12 +24,11 @@ func withBody(change func(body []byte) []byte) maker {
 	})
 }
 
-// garbage are datagrams of every short length, and long ones of chance, that
-// claim to be answers.
+// garbage are replies cut short at every byte, and then filled by chance.
 func garbage(w wire, p packet) {
-	for n := range 40 {
+	for n := range len(p.body) {
 		reply := p.echoReply()
-		reply.body = slices.Clone(reply.body[:min(n, len(reply.body))])
+		reply.body = reply.body[:n]
 		w.send(reply)
 		for i := range reply.body {
 			reply.body[i] = byte(rand.Uint32())
@@ -71,7 +70,7 @@ func icmpRows() []row {
 		// One packet was answered: that is loss, and no answer to the others.
 		down(row{name: "duplicates of the first reply alone", peer: firstOnly}).but(critical, "degraded", "loss"),
 		down(row{name: "replies after their time", peer: echoes(func(w wire, p packet) { w.later(1500*time.Millisecond, p.echoReply()) })}),
-		up(row{name: "late replies, in time", args: words("-H 10.2.0.1 -c 900,60%"),
+		up(row{name: "late replies, in time", args: words("-H 10.2.0.1 -w 100,20% -c 900,60%"),
 			peer: echoes(func(w wire, p packet) { w.later(700*time.Millisecond, p.echoReply()) })}).but(warning, "degraded", "limit 100 ms"),
 		up(row{name: "reordered replies", peer: reordered}),
 		down(row{name: "replies from another address", peer: wrongSource}),

@@ -76,11 +76,13 @@ func busy(r *room) error {
 }
 
 func machineRows() []row {
-	loose := words("-H 10.2.0.1 -w 2000,40% -c 3000,80% -n 10") // time is short then, and that is no fault of the network's
+	// Time is short then, and that is no fault of the network's.
+	loose := words("-H 10.2.0.1 -w 5000,40% -c 6000,80%")
 	fourteen := words("-m 14")
 	for i := range 14 {
 		fourteen = append(fourteen, "-H", fmt.Sprintf("10.2.0.%d", 1+i))
 	}
+	four := words("-H 10.2.0.1 -H 10.2.0.2 -H 10.2.0.3 -H 10.2.0.4") // which are asked one after the other
 	var names []string
 	for i := range 14 {
 		names = append(names, "-H", fmt.Sprintf("m%d.example", i))
@@ -93,7 +95,7 @@ func machineRows() []row {
 		{name: "clock stepped, a silent resolver", odd: stepped, rig: resolver(silence), args: words("-H a.example"), code: critical, cause: "resolver-down", says: "the resolver is silent"},
 		{name: "clock stepped, IKE silent", odd: stepped, peer: nobody, args: words("-H ike://10.2.0.1"), code: critical, cause: "down"},
 		{name: "16 file descriptors", odd: files, args: fourteen, seconds: 10, code: ok, cause: "up"},
-		{name: "16 file descriptors, a dead tunnel", odd: files, peer: nobody, args: fourteen, seconds: 10, code: critical, cause: "down"},
+		{name: "16 file descriptors, a dead tunnel", odd: files, peer: nobody, args: four, seconds: 10, code: critical, cause: "down"},
 		{name: "16 file descriptors, raw ICMP", odd: files, rig: onlyRaw, args: fourteen, seconds: 10, code: ok, cause: "up"},
 		{name: "16 file descriptors, names", odd: files, rig: resolver(addresses("10.2.0.1")), args: names, seconds: 10, code: ok, cause: "up"},
 		{name: "16 file descriptors, TLS", odd: files, rig: pageOver(goodOne), args: words("-H https://127.0.0.1/"), code: ok, cause: "up"},
@@ -102,9 +104,9 @@ func machineRows() []row {
 			rig: onPort("80", func(c net.Conn) { endless("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 1<<20), 0)(c) })},
 		{name: "64 MiB of memory, 2,000 addresses", odd: inMemory(64 << 20), rig: resolver(addresses(many(2000, 2)...)), args: words("-H a.example"), code: ok, cause: "up"},
 		{name: "64 MiB of memory, a file of 100 MB", odd: inMemory(64 << 20), rig: bigFile, args: words("--extra-opts=x@{dir}/x.ini"), code: unknown, cause: "misuse", says: "larger than 1 MiB"},
-		{name: "200 plugins at once", copies: 200, args: loose, seconds: 10, code: ok, cause: "up", alone: true},
-		{name: "200 plugins at once, a dead tunnel", peer: nobody, copies: 200, args: one, seconds: 10, code: critical, cause: "down", alone: true},
-		{name: "both cores busy", rig: busy, args: loose, seconds: 10, code: ok, cause: "up", alone: true},
+		{name: "200 plugins at once", copies: 200, args: loose, seconds: 30, code: ok, cause: "up", alone: true},
+		{name: "200 plugins at once, a dead tunnel", peer: nobody, copies: 200, args: one, seconds: 30, code: critical, cause: "down", alone: true},
+		{name: "both cores busy", rig: busy, args: loose, seconds: 30, code: ok, cause: "up", alone: true},
 		{name: "both cores busy, a dead tunnel", rig: busy, peer: nobody, args: one, code: critical, cause: "down", alone: true},
 	}
 }

@@ -106,6 +106,5 @@ func outputRows() []row {
 		mute("stdout and stderr closed", inShell("exec >&- 2>&-")),
 		{name: "stdin closed", odd: inShell("exec <&-"), args: one, code: ok, cause: "up"},
 		{name: "stdin full of text", odd: func(_ *room, cmd *exec.Cmd) { cmd.Stdin = strings.NewReader(strings.Repeat("x", 1<<20)) }, args: one, code: ok, cause: "up"},
-		{name: "stdin a terminal's hangup", odd: inShell("exec </dev/tty 2>/dev/null || exec </dev/null"), args: one, code: ok, cause: "up"},
 	}
 }

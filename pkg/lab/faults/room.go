@@ -30,6 +30,7 @@ type room struct {
 
 	mu      sync.Mutex
 	closers []io.Closer
+	program int // the process id of the plugin, once it runs
 	failed  error
 }
 
@@ -148,6 +149,9 @@ func (r *room) start(program string, args []string, odd func(*room, *exec.Cmd)) 
 	if err := r.Start(p.cmd); err != nil {
 		return nil, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.program = p.cmd.Process.Pid
 	return p, nil
 }
 

@@ -26,20 +26,22 @@ func route(kind int) func(*room) error {
 	}
 }
 
-// firewall has nft drop what leaves by tun0.
-func firewall(r *room) error {
-	return errors.Join(
-		r.run("nft", "add table inet t"),
-		r.run("nft", "add chain inet t out { type filter hook output priority 0 ; }"),
-		r.run("nft", "add rule inet t out oifname tun0 drop"))
+// firewall has nft drop what leaves by tun0, at once or after some bytes.
+func firewall(after string) func(*room) error {
+	return func(r *room) error {
+		return errors.Join(
+			r.run("nft", "add table inet t"),
+			r.run("nft", "add chain inet t out { type filter hook output priority 0 ; }"),
+			r.run("nft", "add rule inet t out oifname tun0 "+after+" drop"))
+	}
 }
 
-// fullQueue shapes tun0 so hard that nothing leaves it.
+// fullQueue shapes tun0 so hard that every packet is too big to leave it.
 func fullQueue(r *room) error {
 	return onLink(r, func(link netlink.Link) error {
 		return netlink.QdiscReplace(&netlink.Tbf{
 			QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
-			Rate:       1, Buffer: 1500, Limit: 1,
+			Rate:       1000, Buffer: 156_250 /* of 64 ns: ten bytes */, Limit: 1500,
 		})
 	})
 }
@@ -71,8 +73,8 @@ func routeReplaced(p maker) func(*room) error {
 }
 
 func sendRows() []row {
-	// fifty packets take a second: what happens at the tenth is in mid-run.
-	long := words("-H 10.2.0.1 -n 50 -i 20")
+	// A hundred packets take two seconds: what happens at the tenth is in mid-run.
+	long := words("-H 10.2.0.1 -n 100 -i 20")
 	tcp := words("-H tcp://10.2.0.1:5432")
 	down := func(name string, rig func(*room) error, args []string) row {
 		return row{name: name, rig: rig, args: args, code: critical, cause: "down"}
@@ -88,9 +90,9 @@ func sendRows() []row {
 		down("prohibited by a route (EACCES)", route(unix.RTN_PROHIBIT), one),
 		down("prohibited by a route (EACCES), TCP", route(unix.RTN_PROHIBIT), tcp),
 		down("blackholed by a route (EINVAL)", route(unix.RTN_BLACKHOLE), one),
-		down("dropped by nft (EPERM)", firewall, one),
-		down("dropped by nft (EPERM), TCP", firewall, tcp),
-		down("dropped by nft (EPERM), IKE", firewall, words("-H ike://10.2.0.1")),
+		down("dropped by nft (EPERM)", firewall(""), one),
+		down("dropped by nft (EPERM), TCP", firewall(""), tcp),
+		down("dropped by nft (EPERM), IKE", firewall(""), words("-H ike://10.2.0.1")),
 		down("send queue full (ENOBUFS)", fullQueue, one),
 		down("interface down", interfaceDown, one),
 		down("interface never there, with -I", nil, words("-H 10.2.0.1 -I gone0")),
@@ -100,7 +102,7 @@ func sendRows() []row {
 		midRun("interface down", interfaceDown, long),
 		midRun("address gone, with -s,", addressGone, append(words("-s 10.1.0.20"), long...)),
 		midRun("route prohibited", route(unix.RTN_PROHIBIT), long),
-		midRun("dropped by nft", firewall, long),
+		{name: "dropped by nft in mid-run", rig: firewall("quota over 1000 bytes"), args: long, seconds: 5, code: critical, cause: "degraded", says: "loss"},
 		midRun("send queue full", fullQueue, long),
 		midRun("route replaced by a silent one", routeReplaced(nobody), long),
 		midRun("route replaced by one that answers, with --via,", routeReplaced(answers), append(words("--via tun0"), long...)).but(critical, "bypassed", "outside the tunnel"),

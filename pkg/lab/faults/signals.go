@@ -4,23 +4,22 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
 // Signals at random moments.
 
-// kill sends a signal to a plugin, up to a second after it has begun to catch
-// signals. Before that, in the first thousandths of a second, the kernel ends
-// the program as it would end any.
+// kill sends a signal to a plugin, up to a second after it has begun to ignore
+// SIGPIPE, which it does when it has begun to catch the others. Before that, in
+// the first thousandths of a second, the kernel ends it as it would end any
+// program.
 func kill(s syscall.Signal) func(*room, *process) error {
 	return func(_ *room, p *process) error {
 		pid := p.cmd.Process.Pid
-		for began := time.Now(); !catches(pid, syscall.SIGTERM); time.Sleep(time.Millisecond) {
+		for began := time.Now(); !ignores(pid, syscall.SIGPIPE); time.Sleep(time.Millisecond) {
 			if time.Since(began) > 5*time.Second {
-				return fmt.Errorf("the plugin catches no signals")
+				return fmt.Errorf("the plugin does not ignore SIGPIPE")
 			}
 		}
 		time.Sleep(rand.N(time.Second))
@@ -28,16 +27,10 @@ func kill(s syscall.Signal) func(*room, *process) error {
 	}
 }
 
-// catches tells whether a process has a handler for a signal.
-func catches(pid int, s syscall.Signal) bool {
+// ignores tells whether a process ignores a signal.
+func ignores(pid int, s syscall.Signal) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return false
-	}
-	_, mask, _ := strings.Cut(string(text), "SigCgt:")
-	mask, _, _ = strings.Cut(strings.TrimSpace(mask), "\n")
-	bits, _ := strconv.ParseUint(mask, 16, 64)
-	return bits&(1<<(s-1)) != 0
+	return err == nil && statusBits(string(text), "SigIgn")&(1<<(s-1)) != 0
 }
 
 func signalRows() (list []row) {
@@ -57,7 +50,7 @@ func signalRows() (list []row) {
 	for _, s := range []struct {
 		name   string
 		signal syscall.Signal
-	}{{"SIGPIPE", syscall.SIGPIPE}, {"SIGUSR1", syscall.SIGURG}, {"SIGWINCH", syscall.SIGWINCH}, {"SIGCHLD", syscall.SIGCHLD}, {"SIGCONT", syscall.SIGCONT}} {
+	}{{"SIGPIPE", syscall.SIGPIPE}, {"SIGURG", syscall.SIGURG}, {"SIGWINCH", syscall.SIGWINCH}, {"SIGCHLD", syscall.SIGCHLD}, {"SIGCONT", syscall.SIGCONT}} {
 		list = append(list, row{name: s.name + " at a random moment", args: long, seconds: 5, during: kill(s.signal), code: ok, cause: "up"})
 	}
 	return append(list, row{name: "stopped for a second (SIGSTOP)", args: long, seconds: 5, code: ok, cause: "up",

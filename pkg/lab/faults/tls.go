@@ -109,7 +109,7 @@ func tlsRows() []row {
 		refused("for hostile names", pageOver(func(c *certificates) tls.Certificate { return c.hostile }), "TLS"),
 		refused("self-signed", pageOver(func(c *certificates) tls.Certificate { return c.selfSigned }), "unknown authority"),
 		refused("garbage", raw(flood), "TLS: the far end does not speak it"),
-		refused("in plain HTTP", raw(func(c net.Conn) { page(c) }), "TLS: the far end does not speak it"),
+		refused("in plain HTTP", raw(func(c net.Conn) { _, _ = io.WriteString(c, status("400 Bad Request")); hold(c) }), "TLS: the far end does not speak it"),
 		refused("with hello requests for ever", raw(tlsRecords(22, 3, 3, 0, 4, 0, 0, 0, 0)), ""),
 		refused("with warnings for ever", raw(tlsRecords(21, 3, 3, 0, 2, 1, 90)), ""),
 		refused("with empty records for ever", raw(tlsRecords(22, 3, 3, 0, 0)), ""),
