@@ -59,7 +59,7 @@ func newCertificates(dir string) (*certificates, error) {
 	}
 	make(&c.good, &ca, func(*x509.Certificate) {})
 	make(&c.expired, &ca, func(t *x509.Certificate) { t.NotAfter = now.Add(-time.Minute) })
-	make(&c.early, &ca, func(t *x509.Certificate) { t.NotBefore = now.Add(time.Minute) })
+	make(&c.early, &ca, func(t *x509.Certificate) { t.NotBefore = now.Add(30 * time.Minute) })
 	make(&c.elsewhere, &ca, func(t *x509.Certificate) { t.IPAddresses, t.DNSNames = nil, []string{"elsewhere.example"} })
 	make(&c.hostile, &ca, func(t *x509.Certificate) {
 		t.Subject = pkix.Name{CommonName: strings.ToValidUTF8(hostileText, ""), Organization: []string{"<b>|"}}

@@ -93,6 +93,7 @@ type result struct {
 	took    time.Duration
 	line    string
 	wrong   []string
+	grave   bool  // what is wrong cannot come from a machine that is too busy
 	harness error // the row could not be played
 }
 
@@ -107,7 +108,7 @@ func (r row) play(t *tools, i int) result {
 	both.Go(func() { objects = single.playOnce(t, i, true) })
 	both.Wait()
 	texts.cause, texts.took = objects.cause, max(texts.took, objects.took)
-	texts.wrong = append(texts.wrong, objects.wrong...)
+	texts.wrong, texts.grave = append(texts.wrong, objects.wrong...), texts.grave || objects.grave
 	if texts.harness == nil {
 		texts.harness = objects.harness
 	}
@@ -166,23 +167,27 @@ func (r row) playOnce(t *tools, i int, asJSON bool) (res result) {
 // check holds one plugin's end against the row.
 func (r row) check(p *process, asJSON bool, res *result) {
 	wrong := func(format string, args ...any) { res.wrong = append(res.wrong, fmt.Sprintf(format, args...)) }
+	grave := func(format string, args ...any) { wrong(format, args...); res.grave = true }
 	stdout := p.stdout.String()
 	res.code, res.took = p.code, max(res.took, p.took)
-	if p.code != r.code {
+	switch {
+	case p.code == ok && r.code != ok, p.code < ok, p.code > unknown:
+		grave("exit code %d: %.300s", p.code, stdout)
+	case p.code != r.code:
 		wrong("exit code %d: %.300s", p.code, stdout)
 	}
 	if limit := r.timeout() + late; p.took > limit {
 		wrong("took %.2f s", p.took.Seconds())
 	}
 	if p.stderr.Len() > 0 {
-		wrong("on stderr: %.300q", p.stderr.String())
+		grave("on stderr: %.300q", p.stderr.String())
 	}
 	switch {
 	case r.mute:
 	case asJSON:
 		var said struct{ Cause, Summary string }
 		if err := json.Unmarshal(p.stdout.Bytes(), &said); err != nil {
-			wrong("not one JSON object: %.300q", stdout)
+			grave("not one JSON object: %.300q", stdout)
 		}
 		if res.cause = said.Cause; said.Cause != r.cause {
 			wrong("cause %s: %s", said.Cause, said.Summary)
@@ -191,7 +196,7 @@ func (r row) check(p *process, asJSON bool, res *result) {
 		line, _, _ := strings.Cut(stdout, "\n")
 		res.line = line
 		if err := script.Valid(stdout, p.code); err != nil {
-			wrong("%v", err)
+			grave("%v", err)
 		}
 		if !strings.Contains(line, r.says) {
 			wrong("line 1 does not say %q: %s", r.says, line)
