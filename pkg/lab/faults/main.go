@@ -44,7 +44,7 @@ func main() {
 }
 
 // together is how many plays go on at once. They mostly wait.
-const together = 8
+const together = 16
 
 func rows() []row {
 	return slices.Concat(icmpRows(), sendRows(), nameRows(), tcpRows(), tlsRows(), httpRows(), ikeRows(),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -91,23 +92,42 @@ type result struct {
 	code    int
 	cause   string
 	took    time.Duration
-	line    string
 	wrong   []string
 	grave   bool  // what is wrong cannot come from a machine that is too busy
 	harness error // the row could not be played
 }
 
-// play has one plugin meet the fault twice, once for text and once for JSON:
-// the text has the form to check, and the JSON the cause.
+// headlines are what line 1 says of each cause.
+var headlines = map[string]*regexp.Regexp{
+	"misuse":        regexp.MustCompile(`^UNKNOWN: `),
+	"failed":        regexp.MustCompile(`^UNKNOWN: .*(stopped by a signal|the time of -t ran out)`),
+	"refused":       regexp.MustCompile(` VPN down: .*refuse`),
+	"resolver-down": regexp.MustCompile(` VPN down: no far name has an address`),
+	"peer-down":     regexp.MustCompile(` VPN down at the far end: `),
+	"tunnel-down":   regexp.MustCompile(` VPN down: .* machine.* not answer, .*peer`),
+	"down":          regexp.MustCompile(` VPN down: .* answer, add --peer`),
+	"bypassed":      regexp.MustCompile(` VPN bypassed: `),
+	"degraded":      regexp.MustCompile(` VPN degraded: `),
+	"partial":       regexp.MustCompile(` VPN up, but .* (silent|beyond)`),
+	"up":            regexp.MustCompile(` VPN up: `),
+}
+
+// play has one plugin meet the fault. The text has the form to check, and line 1
+// tells the cause; of the three plugins one, in turn, is asked for JSON too,
+// where the cause stands by its name.
 func (r row) play(t *tools, i int) result {
 	var texts, objects result
 	var both sync.WaitGroup
 	both.Go(func() { texts = r.playOnce(t, i, false) })
-	single := r
-	single.copies = 1
-	both.Go(func() { objects = single.playOnce(t, i, true) })
+	if (len(r.name)+i)%len(plugins) == 0 && !r.mute {
+		both.Go(func() {
+			single := r
+			single.copies = 1
+			objects = single.playOnce(t, i, true)
+		})
+	}
 	both.Wait()
-	texts.cause, texts.took = objects.cause, max(texts.took, objects.took)
+	texts.took = max(texts.took, objects.took)
 	texts.wrong, texts.grave = append(texts.wrong, objects.wrong...), texts.grave || objects.grave
 	if texts.harness == nil {
 		texts.harness = objects.harness
@@ -189,14 +209,17 @@ func (r row) check(p *process, asJSON bool, res *result) {
 		if err := json.Unmarshal(p.stdout.Bytes(), &said); err != nil {
 			grave("not one JSON object: %.300q", stdout)
 		}
-		if res.cause = said.Cause; said.Cause != r.cause {
+		if said.Cause != r.cause {
 			wrong("cause %s: %s", said.Cause, said.Summary)
 		}
 	default:
 		line, _, _ := strings.Cut(stdout, "\n")
-		res.line = line
 		if err := script.Valid(stdout, p.code); err != nil {
 			grave("%v", err)
+		}
+		if res.cause = r.cause; !headlines[r.cause].MatchString(line) {
+			res.cause = "another"
+			wrong("line 1 does not tell %s: %s", r.cause, line)
 		}
 		if !strings.Contains(line, r.says) {
 			wrong("line 1 does not say %q: %s", r.says, line)
