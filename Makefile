@@ -3,7 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
 BIN     := bin
 
-.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts false-alarms clean
+.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts false-alarms faults fuzz vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
@@ -75,11 +75,11 @@ test-packages: tools ## test the packages of both kinds, and that they can be bu
 
 # gcc is for the race detector; then the tunnels of the laboratory; then the
 # daemons that run the plugins; then what reads man pages, completions and
-# packages, and what the README compares.
+# packages, what the README compares, and what make faults takes.
 PACKAGES := gcc libc6-dev \
 	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
 	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core \
-	mandoc zsh libcap2-bin fping
+	mandoc zsh libcap2-bin fping nftables openssl
 
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \
@@ -102,6 +102,22 @@ verdicts: tools ## break real tunnels in every way, and print what the plugins s
 
 false-alarms: build ## count the false alarms over a lossy tunnel, beside check_icmp
 	go run ./pkg/lab/falsealarms
+
+faults: tools ## show the plugins faults and hostile far ends, and print what they say
+	go run ./pkg/lab/faults
+
+FUZZTIME := 30s
+
+fuzz: ## run each fuzz target for FUZZTIME, and 10,000 random argument lists
+	@set -e; for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+	for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
+	echo "$$file $$target"; \
+	go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+	done; done
+	go run ./pkg/lab/faults -random 10000
+
+vuln: ## look for known vulnerabilities; needs https://vuln.go.dev
+	go tool -modfile=.tools/go.mod govulncheck ./...
 
 clean: ## remove what was built
 	rm -rf bin

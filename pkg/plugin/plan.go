@@ -43,6 +43,7 @@ type plan struct {
 
 	timeout   time.Duration
 	onTimeout nagios.State
+	explain   bool // tell what would be done, and do nothing
 	hostCheck bool
 	totals    bool // only the totals in the perfdata
 	json      bool
@@ -52,7 +53,7 @@ type plan struct {
 
 // makePlan checks every option, the tunnel's own included.
 func makePlan(t Tunnel, o *options) (*plan, error) {
-	p := &plan{hostCheck: o.HostCheck, verbose: len(o.Verbose)}
+	p := &plan{explain: o.Explain, hostCheck: o.HostCheck, verbose: len(o.Verbose)}
 	for _, step := range []func(Tunnel, *options) error{
 		p.readTargets, p.readLimits, p.readPackets, p.readPath, p.readMTU, p.readTimeout, p.readOutput,
 	} {

@@ -73,6 +73,8 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	if document != nil {
 		return document(t, args, stdout)
 	}
+	ctx, stop := onSignal(context.Background())
+	defer stop(nil)
 	// A reader that has gone must not end the program by a signal: it would be
 	// taken for CRITICAL.
 	signal.Ignore(syscall.SIGPIPE)
@@ -83,7 +85,7 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	log.SetOutput(io.Discard)
 
 	screen := terminal.Of(stdout)
-	out := answer(t, args, began, screen)
+	out := answer(ctx, t, args, began, screen)
 	if screen != nil {
 		out.text = out.before + paintState(screen, out.text)
 	}
@@ -100,7 +102,7 @@ type output struct {
 }
 
 // answer does everything but print. A panic ends here as one UNKNOWN line.
-func answer(t Tunnel, args []string, began time.Time, screen *terminal.Screen) (out output) {
+func answer(ctx context.Context, t Tunnel, args []string, began time.Time, screen *terminal.Screen) (out output) {
 	asJSON := wantsJSON(args)
 	defer func() {
 		if v := recover(); v != nil {
@@ -113,20 +115,18 @@ func answer(t Tunnel, args []string, began time.Time, screen *terminal.Screen) (
 	case askedVersion:
 		return output{text: t.program() + " " + version + "\n", code: nagios.Unknown.ExitCode()}
 	}
-	opts, err := parse(t, args)
-	if err != nil {
+	if err := onlyCallersRights(); err != nil {
 		return ownFault(t, asJSON, vpn.Misuse, err)
 	}
-	p, err := makePlan(t, opts)
-	if err != nil {
-		return ownFault(t, asJSON || opts.Output.text == "json", vpn.Misuse, err)
+	p, fault := prepare(ctx, t, args, began)
+	if fault != nil {
+		return ownFault(t, asJSON || fault.asJSON, fault.cause, fault.err)
 	}
 	p.screen = screen
-	if opts.Explain {
+	if p.explain {
 		return explain(t, p, began)
 	}
-	ctx, stop := onSignal(context.Background())
-	defer stop(nil)
+	p.shedPrivilege()
 	return check(ctx, t, p, began)
 }
 

@@ -71,10 +71,14 @@ func (p *Probe) attempt(ctx context.Context, r *record, askWhy func()) (slow boo
 	case errors.Is(err, syscall.EACCES) && d.leaves(ctx):
 		reason = &explained{"administratively prohibited", err} // by ICMPv6
 	}
+	told, known := errors.AsType[*ToldError](reason)
 	if outcome == Silent && own == nil && vague(reason) {
 		askWhy()
 	}
 	p.note(func() {
+		if known {
+			r.told = told
+		}
 		if own != nil {
 			r.err = own
 		}
@@ -131,15 +135,23 @@ func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
 }
 
 func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
-	nd := net.Dialer{ControlContext: d.control, KeepAlive: -1}
+	w := &witness{addr: d.addr}
+	defer w.close()
+	nd := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, c syscall.RawConn) error {
+		return errors.Join(d.control(ctx, network, address, c), w.watch(ctx, network, address, c))
+	}}
 	if d.path.Source.IsValid() {
 		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
 	}
 	conn, err := nd.DialContext(ctx, "tcp", netip.AddrPortFrom(d.addr, port).String())
 	if err == nil {
 		d.connected.Store(true)
+		return conn, nil
 	}
-	return conn, err
+	if told := w.other(); told != nil && ctx.Err() == nil {
+		return nil, told
+	}
+	return nil, err
 }
 
 // control binds a socket to the path's interface and marks its packets.

@@ -63,6 +63,26 @@ func findMode(f Family) (icmpMode, error) {
 	return icmpMode{}, err
 }
 
+// NeedsRaw tells whether echo requests to any of the endpoints need a raw
+// socket, and with it cap_net_raw. A name may lead to either family.
+func NeedsRaw(f Family, endpoints []Endpoint) bool {
+	for _, family := range []Family{IPv4, IPv6} {
+		asked := slices.ContainsFunc(endpoints, func(e Endpoint) bool {
+			if e.Addr.IsValid() {
+				return e.Scheme == ICMP && family.Has(e.Addr)
+			}
+			return e.Scheme == ICMP && (f == AnyFamily || f == family)
+		})
+		if !asked {
+			continue
+		}
+		if mode, err := findMode(family); err == nil && mode.privileged {
+			return true
+		}
+	}
+	return false
+}
+
 func tryOpen(domain, kind, protocol int) error {
 	fd, err := syscall.Socket(domain, kind|syscall.SOCK_CLOEXEC, protocol)
 	if err != nil {

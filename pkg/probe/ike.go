@@ -65,8 +65,9 @@ type ikeReply struct {
 // as a connection's time includes the kernel's own repetitions. It is the
 // round-trip time where nothing was repeated, and never less than it.
 //
-// The error is ctx's where there was silence. A refusal and the kernel's other
-// errors end the question and are returned as they are; d.connected stays as
+// The error is ctx's where there was silence. A refusal by the peer itself and
+// the kernel's other errors end the question and are returned as they are; a
+// refusal by somebody else on the way is a *ToldError. d.connected stays as
 // it was, because a UDP socket is connected without asking anyone.
 func (d *dialer) tryIKE(ctx context.Context, port uint16) (answer string, took time.Duration, err error) {
 	var r ikeReply
@@ -152,13 +153,17 @@ func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply 
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	queue, err := newErrorQueue(conn, d.addr)
+	if err != nil {
+		return ikeReply{err: err}
+	}
 
 	spi, packet := newIKERequest(marked)
 	began := time.Now()
 	due := began
 	for wait := ikeFirstWait; ; wait *= 2 {
 		due = due.Add(wait)
-		answer, err := sendIKE(conn, packet, due, func(datagram []byte) (string, bool) {
+		answer, err := sendIKE(conn, packet, due, queue.weigh, func(datagram []byte) (string, bool) {
 			return parseIKEAnswer(datagram, spi, marked)
 		})
 		switch {
@@ -173,10 +178,12 @@ func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply 
 }
 
 // sendIKE sends a packet and reads until parse knows a datagram for an answer
-// to it, or until a time. The buffer has one byte more than the longest
-// datagram that can be an answer, so that a longer one shows.
-func sendIKE(conn net.Conn, packet []byte, until time.Time, parse func([]byte) (string, bool)) (string, error) {
-	if _, err := conn.Write(packet); err != nil {
+// to it, or until a time. Errors of the socket are weighed first: nil is for
+// those that are no reason to give up. The buffer has one byte more than the
+// longest datagram that can be an answer, so that a longer one shows.
+func sendIKE(conn net.Conn, packet []byte, until time.Time, weigh func(error) error, parse func([]byte) (string, bool)) (string, error) {
+	_, err := conn.Write(packet)
+	if err = weigh(err); err != nil {
 		return "", err
 	}
 	if err := conn.SetReadDeadline(until); err != nil {
@@ -185,7 +192,7 @@ func sendIKE(conn net.Conn, packet []byte, until time.Time, parse func([]byte) (
 	var buffer [len(nonESPMarker) + ikeLongest + 1]byte
 	for {
 		n, err := conn.Read(buffer[:])
-		if err != nil {
+		if err = weigh(err); err != nil {
 			return "", err
 		}
 		if answer, ok := parse(buffer[:n]); ok {

@@ -18,6 +18,10 @@ import (
 // clock: each packet is counted and timed from its callbacks, which all run in
 // the one goroutine that sends.
 
+// echoSize is how many bytes of ICMP are sent and must come back: the header,
+// and a time and a UUID of pro-bing's.
+const echoSize = 8 + 8 + 16
+
 // pinger is one use of a pro-bing Pinger.
 type pinger struct {
 	*echo
@@ -128,8 +132,9 @@ func (pg *pinger) attempted() {
 func (pg *pinger) onReply(pkt *probing.Packet, first bool) {
 	now := pg.probe.prober.Now()
 	from, ok := netip.AddrFromSlice(pkt.IPAddr.IP)
-	if !ok || from.Unmap() != pg.record.addr.WithZone("") {
-		// Somebody else's. pro-bing has counted it, and would stop for it.
+	if !ok || from.Unmap() != pg.record.addr.WithZone("") || pkt.Nbytes < echoSize {
+		// Somebody else's, or cut short: pro-bing takes zeros for what is
+		// missing. It has counted it, and would stop for it.
 		if first {
 			pg.lib.PacketsRecv--
 		}

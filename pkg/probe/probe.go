@@ -23,7 +23,7 @@ type Settings struct {
 	Attempt    time.Duration // how long one attempt of tcp, http or https may take
 	Family     Family        // which addresses of a name are asked
 	Resolver   Resolver      // looks names up; nil is the system's
-	Parallel   int           // how many addresses are asked at once; 0 is 256
+	Parallel   int           // how many addresses are asked, and names looked up, at once; 0 is 256
 	// Panic is called with what a goroutine of the run panicked with. Nil lets
 	// the program crash.
 	Panic func(value any)
@@ -42,11 +42,12 @@ type Path struct {
 // Prober makes the probes of one run. It holds what they share: the clock's
 // beginning, the bound on concurrency and the way to send echo requests.
 type Prober struct {
-	set   Settings
-	began time.Time
-	slots chan struct{}
-	icmp4 func() (icmpMode, error)
-	icmp6 func() (icmpMode, error)
+	set     Settings
+	began   time.Time
+	slots   chan struct{}
+	lookups chan struct{}
+	icmp4   func() (icmpMode, error)
+	icmp6   func() (icmpMode, error)
 
 	searches atomic.Int32 // for the largest packet that passes, begun
 }
@@ -60,11 +61,12 @@ func NewProber(set Settings) *Prober {
 		set.Parallel = 256
 	}
 	return &Prober{
-		set:   set,
-		began: time.Now(),
-		slots: make(chan struct{}, set.Parallel),
-		icmp4: sync.OnceValues(func() (icmpMode, error) { return findMode(IPv4) }),
-		icmp6: sync.OnceValues(func() (icmpMode, error) { return findMode(IPv6) }),
+		set:     set,
+		began:   time.Now(),
+		slots:   make(chan struct{}, set.Parallel),
+		lookups: make(chan struct{}, set.Parallel),
+		icmp4:   sync.OnceValues(func() (icmpMode, error) { return findMode(IPv4) }),
+		icmp6:   sync.OnceValues(func() (icmpMode, error) { return findMode(IPv6) }),
 	}
 }
 
@@ -75,6 +77,14 @@ func (p *Prober) FirstLook(s Scheme) time.Duration {
 		return time.Duration(p.set.Packets-1)*p.set.Interval + p.set.Wait
 	}
 	return p.set.Attempt
+}
+
+// secondLook is how long it may take to look again, at the most.
+func (p *Prober) secondLook(s Scheme) time.Duration {
+	if s == ICMP {
+		return doubt + time.Duration(p.set.MaxPackets-p.set.Packets)*spacingAnswered
+	}
+	return doubt + p.set.Attempt
 }
 
 // Now is the time since the run began, by the monotonic clock.

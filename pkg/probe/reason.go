@@ -80,9 +80,12 @@ func explain(err error) error {
 	var errno syscall.Errno
 	var status *StatusError
 	var redirect redirectError
+	var told *ToldError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &told):
+		return told
 	case errors.As(err, &status):
 		return status
 	case errors.As(err, &redirect):

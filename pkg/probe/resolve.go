@@ -45,7 +45,7 @@ func (p *Probe) resolve(ctx context.Context) ([]netip.Addr, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeToResolve(ctx))
 	defer cancel()
-	addrs, err := p.lookUp(ctx)
+	addrs, err := p.lookUpInTurn(ctx)
 	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool {
 		return !askable(a) || !p.family().Has(a)
 	})
@@ -58,18 +58,33 @@ func (p *Probe) resolve(ctx context.Context) ([]netip.Addr, error) {
 	return nil, &ResolveError{Name: p.endpoint.Host, What: whyUnresolved(err)}
 }
 
-// timeToResolve leaves as much time as a first look takes, so that a silent
-// resolver is known for what it is before the deadline.
+// timeToResolve leaves the time that both looks may take, so that a name whose
+// resolver is slow is judged as surely as an address. Where there is not so
+// much, the resolver may have the larger part: it takes five seconds to turn
+// from a dead name server to the next. It never has the time of the first look.
 func (p *Probe) timeToResolve(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return time.Hour
 	}
+	left := time.Until(deadline)
 	look := p.prober.FirstLook(p.endpoint.Scheme)
+	both := look + p.prober.secondLook(p.endpoint.Scheme)
 	if p.path.MTU > 0 {
 		look = max(look, p.prober.set.FullSize())
 	}
-	return time.Until(deadline) - look
+	return min(left-look, max(left-both, left*3/5))
+}
+
+// lookUpInTurn waits for a turn, because lookups hold sockets.
+func (p *Probe) lookUpInTurn(ctx context.Context) ([]netip.Addr, error) {
+	select {
+	case p.prober.lookups <- struct{}{}:
+		defer func() { <-p.prober.lookups }()
+		return p.lookUp(ctx)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // family is the one that the source address leaves, or the one asked for.

@@ -49,6 +49,15 @@ func (e *ToldError) Alive() bool {
 	return e != nil && e.By == Target && (e.What == portUnreachable || e.What == protocolUnreachable)
 }
 
+// mayPass tells what may be otherwise a moment later, while routes settle.
+func (e *ToldError) mayPass() bool {
+	switch e.What {
+	case unreachable4[0], unreachable4[1], unreachable6[0], unreachable6[3], timeExceeded:
+		return true
+	}
+	return false
+}
+
 // unreachable4 is what the codes of "destination unreachable" mean (RFC 792,
 // RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1).
 var unreachable4 = map[uint8]string{

@@ -115,6 +115,10 @@ func (d *dialer) leaves(ctx context.Context) bool {
 // who is to blame: the kernel gives the same for its own routes as for an ICMP
 // message, of which the sender is not known.
 func vague(err error) bool {
+	var told *ToldError
+	if errors.As(err, &told) {
+		return false
+	}
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		return true
@@ -140,13 +144,7 @@ func newErrorQueue(conn net.Conn, asked netip.Addr) (*errorQueue, error) {
 	if err != nil {
 		return nil, err
 	}
-	level, option := unix.IPPROTO_IP, unix.IP_RECVERR
-	if asked.Is6() {
-		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
-	}
-	outer := raw.Control(func(fd uintptr) {
-		err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), level, option, 1))
-	})
+	outer := raw.Control(func(fd uintptr) { err = setErrorQueue(int(fd), asked, true) })
 	return &errorQueue{conn: conn, raw: raw, asked: asked, left: maxTold}, errors.Join(outer, err)
 }
 
@@ -170,6 +168,24 @@ func (q *errorQueue) next(until time.Time, wait bool) (told *ToldError, err erro
 		return true
 	})
 	return told, err
+}
+
+// weigh says what an error of the socket comes to: nil where it may pass, as
+// the kernel too sees it where no queue is on; what was told, where somebody
+// else than the target said it; else the error.
+func (q *errorQueue) weigh(err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	q.left = maxTold
+	told, failed := q.next(time.Time{}, false)
+	switch {
+	case failed != nil, told == nil, told.By == Target:
+		return err
+	case told.mayPass():
+		return nil
+	}
+	return told
 }
 
 func readQueue(fd int) ([]byte, error) {

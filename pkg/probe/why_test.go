@@ -272,7 +272,7 @@ func TestSilentProbe(t *testing.T) {
 		{"tcp://10.2.0.99:1", "1; no answer within 1s; received 0 of 1"},
 		{"tcp://10.2.0.14:1", "1; prohibited by a route of this machine; received 0 of 2"},
 		{"tcp://[fd00:2::14]:1", "1; prohibited by a route of this machine; received 0 of 2"},
-		{"tcp://[fd00:2::15]:1", "1; administratively prohibited; received 0 of 2"},
+		{"tcp://[fd00:2::15]:1", "1; administratively prohibited, says fd00:2::254; received 0 of 2"},
 		{"http://198.51.100.3", "2; alive: port unreachable, says the machine itself; received 0 of 1"},
 		{"ike://198.51.100.4", "1; administratively prohibited, says 192.0.2.254; received 0 of 2"},
 		{"ike://[2001:db8:4::1]", "1; administratively prohibited, says 2001:db8::fe; received 0 of 2"},

@@ -60,3 +60,41 @@ func TestMinimum(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseTarget: what is written again from its parts is the same target, a
+// name that was given has the form of one, and there are no credentials in it.
+func FuzzParseTarget(f *testing.F) {
+	for _, text := range []string{
+		"10.3.11.6", "mongo-4/backend_dr=10.3.11.6", "a=https://example.org/?b=c", "https://example.org/?b=c",
+		"=10.0.0.1", "a/b/c=10.0.0.1", "a=b=c", "ike://[fd00::1]:4500", "a=tcp://b:1", "http://u:p@h/", "fe80::1%eth0",
+	} {
+		f.Add(text, true)
+	}
+	f.Fuzz(func(t *testing.T, text string, far bool) {
+		role := Near
+		if far {
+			role = Far
+		}
+		target, err := ParseTarget(role, text)
+		if err != nil {
+			return
+		}
+		written := target.URL
+		if target.Name != target.URL || strings.HasPrefix(text, target.Name+"=") {
+			if !label.MatchString(target.Name) || target.Group != "" && !label.MatchString(target.Group) {
+				t.Fatalf("%q: name %q, group %q", text, target.Name, target.Group)
+			}
+			written = strings.TrimSuffix(target.Name+"/"+target.Group, "/") + "=" + target.URL
+		}
+		again, err := ParseTarget(role, written)
+		if err != nil || again != target || written != text {
+			t.Fatalf("%q is %+v, which reads back as %+v, %v", text, target, again, err)
+		}
+		if target.Group != "" && !far {
+			t.Fatalf("%q: a group near", text)
+		}
+		if scheme := string(target.Endpoint.Scheme); strings.HasPrefix(scheme, "http") && strings.Contains(strings.SplitN(target.Endpoint.String(), "/", 4)[2], "@") {
+			t.Fatalf("%q: credentials in %s", text, target.Endpoint)
+		}
+	})
+}
