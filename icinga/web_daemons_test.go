@@ -127,7 +127,7 @@ logging: { output: console, level: info }
 `, postgresPort, redisPort))
 	w.start(t, "nagios", nil, "/usr/sbin/icingadb", "-c", w.path("icingadb.yml"))
 	w.configure(t)
-	w.start(t, "www-data", []string{"REMOTE_USER=test", "ICINGAWEB_CONFIGDIR=" + w.path("web"), "PHP_CLI_SERVER_WORKERS=4"},
+	w.start(t, "www-data", []string{"REMOTE_USER=test", "ICINGAWEB_CONFIGDIR=" + w.path("web")},
 		"/usr/bin/php", "-S", fmt.Sprintf("127.0.0.1:%d", webPort), "-t", webRoot, webRoot+"/index.php")
 	w.listens(t, webPort)
 }
