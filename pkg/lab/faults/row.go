@@ -28,7 +28,7 @@ type row struct {
 	code    int // exit code
 	cause   string
 	says    string // words of line 1
-	seconds int    // -t; where it is 0, 10 if all should be well and 3 if not
+	seconds int    // -t; where it is 0, 3 if nobody answers and 10 if somebody does
 	copies  int    // how many plugins at once; 1 where it is 0
 	alone   bool   // no other row may run at the same time
 	mute    bool   // nobody can read what the plugin prints
@@ -68,9 +68,10 @@ func (r row) withDefaults() row {
 		r.peer = answers
 	}
 	switch {
-	case r.seconds == 0 && r.code == ok:
+	case r.seconds != 0:
+	case r.code == ok, r.cause == "refused", r.cause == "misuse": // known at once, unless the machine is busy
 		r.seconds = 10
-	case r.seconds == 0:
+	default:
 		r.seconds = 3
 	}
 	r.copies = max(r.copies, 1)
