@@ -2,6 +2,7 @@ package icinga_test
 
 import (
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +14,17 @@ import (
 // mercy is how long a master that has just started does not hold it against a
 // satellite that it is not connected.
 const mercy = 5 * time.Minute
+
+// bySection has the satellite read the file that people on SSH read.
+const bySection = `
+object Service "section" {
+  host_name = "monitoring-production"
+  check_command = "vpn_dr"
+  command_endpoint = "monitoring-production"
+  check_interval = 1d
+  vars.vpn_extra_opts = "dr-production"
+}
+`
 
 // TestCluster runs exactly these files, zones.conf included: the master at the
 // gateway of production, the satellite at its monitoring machine, where the
@@ -26,6 +38,7 @@ func TestCluster(t *testing.T) {
 	master := newIcinga2(t, "master", dr.Near.Gateway, 5665, nil)
 	master.configure(t, strings.ReplaceAll(master.bare("/nowhere"), "const ZoneName = NodeName", `const ZoneName = "master"`)+
 		master.cluster(t, true)+master.api())
+	write(t, master.path("etc/zones.d/master/section.conf"), bySection)
 	satellite := newIcinga2(t, "monitoring-production", dr.Near.Node, 5665, master)
 	satellite.configure(t, satellite.bare(pluginDir(t))+satellite.cluster(t, false)+satellite.api())
 	// The master has no plugins: whatever is checked is checked by the satellite.
@@ -45,6 +58,17 @@ func TestCluster(t *testing.T) {
 	})
 	if got.Result.Source != "monitoring-production" || !strings.HasPrefix(got.Result.Output, "OK: production DR VPN up: 16 of 16 machines answer") {
 		t.Errorf("%+v", got.Result)
+	}
+	// A section of the file of tunnels comes to the same as by hand.
+	section := exec.Command(filepath.Join(plugins, "check_vpn_dr"), "--extra-opts=dr-production")
+	section.Env = env
+	hand, err := dr.Near.Run(section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = master.checkNow(t, "services", "monitoring-production!section")
+	if firstLine(got.Result.Output) != firstLine(strings.ReplaceAll(hand.Stdout, " |", "\n")) || got.State != float64(hand.Code) {
+		t.Errorf("by the agent %v, %s, by hand %d, %s", got.State, got.Result.Output, hand.Code, hand.Stdout)
 	}
 	// As a host check: up, and down where the service says WARNING.
 	const licensing = "licensing-production"

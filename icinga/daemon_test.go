@@ -25,6 +25,15 @@ func seven(t *testing.T) *lab.World {
 	return w
 }
 
+// heavy tests load the machine, and would measure one another: one at a time.
+var heavy sync.Mutex
+
+func oneAtATime(t *testing.T) {
+	t.Helper()
+	heavy.Lock()
+	t.Cleanup(heavy.Unlock)
+}
+
 // monitor is who the daemons run as.
 var monitor = sync.OnceValues(func() (*syscall.Credential, error) {
 	u, err := user.Lookup("nagios")

@@ -14,6 +14,8 @@ import (
 
 // TestNagios runs exactly the files of the folder nagios in the real daemon.
 func TestNagios(t *testing.T) {
+	t.Parallel()
+	oneAtATime(t)
 	t.Run("verifies", nagiosVerifies)
 	w := seven(t)
 	env := calm(t, environment(t, w))

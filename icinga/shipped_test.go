@@ -2,6 +2,7 @@ package icinga_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,10 +14,12 @@ import (
 // machine of production, over the seven tunnels.
 func TestShipped(t *testing.T) {
 	t.Parallel()
+	oneAtATime(t)
 	w := seven(t)
-	n := newIcinga2(t, "bare", w.VPN(lab.DR, "production").Near.Node, 5665, nil)
-	n.configure(t, n.bare(pluginDir(t))+n.alone()+n.include(t, shipped(t)...))
-	n.start(t, environment(t, w))
+	node, env := w.VPN(lab.DR, "production").Near.Node, environment(t, w)
+	n := newIcinga2(t, "bare", node, 5665, nil)
+	n.configure(t, n.bare(pluginDir(t))+n.alone()+n.include(t, shipped(t)...)+byNRPE)
+	n.start(t, env)
 
 	for _, test := range []struct{ kind, name, output string }{
 		{"services", "monitoring-production!VPN dr-production", "OK: production DR VPN up: 16 of 16 machines answer"},
@@ -31,7 +34,60 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s: state %v, %+v", test.name, got.State, got.Result)
 		}
 	}
+	t.Run("perfdata by NRPE", func(t *testing.T) { perfdataPasses(t, w, n, env) })
 	t.Run("same as check_vpn.ini", func(t *testing.T) { sameTargets(t, n.objects(t, "hosts"), n.objects(t, "services")) })
+}
+
+// byNRPE asks the same tunnel by two versions of NRPE's protocol.
+const byNRPE = `
+template Service "nrpe" {
+  host_name = "monitoring-production"
+  check_command = "nrpe"
+  check_interval = 1d
+  vars.nrpe_address = "127.0.0.1"
+  vars.nrpe_command = "check_vpn_dr_production"
+}
+object Service "nrpe-4" { import "nrpe", vars.nrpe_port = 5666 }
+object Service "nrpe-2" { import "nrpe", vars.nrpe_port = 5667, vars.nrpe_version_2 = true }
+`
+
+// perfdataPasses holds the perfdata of each state, as Icinga has it by NRPE,
+// against that by hand, and has Icinga read it.
+func perfdataPasses(t *testing.T, w *lab.World, n *icinga2, env []string) {
+	dr := w.VPN(lab.DR, "production")
+	startNRPE(t, n.node, "check_vpn.cfg", nrpePort, env)
+	startNRPE(t, n.node, "check_vpn_short.cfg", nrpePortShort, env)
+	for _, scene := range []struct {
+		state float64
+		begin func() error
+		short int // data of the short variant
+		whole int
+	}{
+		// 16 machines have two figures each, of which a dead one loses one; 7 ports one.
+		{0, func() error { return nil }, 3, 3 + 2*16 + 7},
+		{1, func() error { return dr.Far.StopMachine("bouncer-4") }, 3, 3 + 2*16 + 7 - 1},
+		{2, func() error { w.Internet.SetBoth(dr.Near, dr.Far, lab.Conditions{CutTunnels: true}); return nil }, 2, 2 + 16},
+		{3, func() error { return os.RemoveAll(strings.TrimPrefix(env[1], "MP_CONFIG_PATH=") + "/check_vpn.ini") }, 0, 0},
+	} {
+		if err := scene.begin(); err != nil {
+			t.Fatal(err)
+		}
+		for service, count := range map[string]int{"nrpe-4": scene.whole, "nrpe-2": scene.short} {
+			var got checked
+			eventually(t, fmt.Sprintf("%s is %v, with %d figures", service, scene.state, count), limit, func() bool {
+				got = n.checkNow(t, "services", "monitoring-production!"+service)
+				// The near and peer gateways have figures too.
+				return got.State == scene.state && (len(got.Result.Perfdata) == count || len(got.Result.Perfdata) == count+2*2)
+			})
+			var parse []string
+			for _, datum := range got.Result.Perfdata {
+				parse = append(parse, fmt.Sprintf("parse_performance_data(%q)", datum))
+			}
+			if out, err := n.command(t, "console", "--eval", "[ "+strings.Join(parse, ", ")+" ]").CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", service, err, out)
+			}
+		}
+	}
 }
 
 // sameTargets holds the dictionary against the file for people on SSH and for

@@ -150,7 +150,8 @@ func (e *explanation) limits() []string {
 		fmt.Sprintf("The tunnel counts as up when at least %d of %d far targets answer.", l.MinFar, far),
 		"CRITICAL when " + l.Critical.Words() + ".",
 		"WARNING when " + l.Warning.Words() + ".",
-		"Both are of all answering far targets together; beyond a limit alone, a target is WARNING.",
+		"Both are of all answering far targets together.",
+		fmt.Sprintf("%s when the tunnel is up and one of them is silent, or beyond a limit alone.", l.Partial),
 	}
 	if !l.Via.IsZero() {
 		lines = append(lines, "CRITICAL when packets to an answering far target leave otherwise than via "+clean(l.Via.String())+".")
