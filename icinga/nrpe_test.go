@@ -154,7 +154,10 @@ func TestNRPE(t *testing.T) {
 		for _, v := range variants {
 			for _, c := range nrpeCommands(t, v.file) {
 				want := s.services[slices.Index(kinds, c.program)]
-				if slices.Contains(c.args, "--host-check") {
+				switch host := slices.Contains(c.args, "--host-check"); {
+				case host && v.port == nrpePortShort:
+					continue // the same again, for time's sake
+				case host:
 					want = s.host
 				}
 				asking.Go(func() {

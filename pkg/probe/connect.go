@@ -128,10 +128,14 @@ type dialer struct {
 
 func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
 	conn, err := d.dial(ctx, port)
-	if err != nil {
+	switch {
+	case err != nil && d.connected.Load():
+		return nil
+	case err != nil:
 		return err
 	}
-	return conn.Close()
+	conn.Close()
+	return nil
 }
 
 func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
@@ -147,6 +151,12 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	if err == nil {
 		d.connected.Store(true)
 		return conn, nil
+	}
+	// A reset of an attempt is ECONNREFUSED. ECONNRESET is that of a connection
+	// that stood already and was reset before connect() was heard to succeed.
+	if errors.Is(err, syscall.ECONNRESET) {
+		d.connected.Store(true)
+		return nil, err
 	}
 	if told := w.other(); told != nil && ctx.Err() == nil {
 		return nil, told

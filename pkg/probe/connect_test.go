@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,35 @@ func TestTCP(t *testing.T) {
 }
 
 // TestOneGoodAddress has a name of which only one address answers.
+// TestConnectionThatIsReset: a connection that stood for no more than a moment
+// stood. Whether the reset comes before it is noticed is chance, so there are
+// many, on a machine without a moment to spare.
+func TestConnectionThatIsReset(t *testing.T) {
+	address := netip.MustParseAddrPort(listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+		conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+	}))
+	stop := make(chan struct{})
+	defer close(stop)
+	for range 2 * runtime.GOMAXPROCS(0) {
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		}()
+	}
+	for n := range 50 {
+		d := &dialer{addr: address.Addr()}
+		if err := d.tryConnect(t.Context(), address.Port()); err != nil {
+			t.Fatalf("connection %d: %v", n, err)
+		}
+	}
+}
+
 func TestOneGoodAddress(t *testing.T) {
 	open := listen(t, "tcp", "127.0.0.1:0", func(c net.Conn) { c.Close() })
 	_, port, _ := net.SplitHostPort(open)
