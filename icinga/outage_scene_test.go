@@ -1,0 +1,248 @@
+package icinga_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"checkvpn/pkg/lab"
+)
+
+// scene is one outage under test.
+type scene struct {
+	*testing.T
+	world      *world
+	icinga     *icinga2
+	outage     *outage
+	heard      *told
+	complained <-chan struct{}
+}
+
+// mine tells whether a host, or host!service, belongs to the tunnel.
+func (s *scene) mine(name string) bool {
+	host, _, _ := strings.Cut(name, "!")
+	return name == s.outage.service() || host == s.outage.name || strings.HasSuffix(host, "."+s.outage.name)
+}
+
+func (s *scene) set(c lab.Conditions) { s.world.SetBoth(s.world.near, s.outage.far, c) }
+
+func (s *scene) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// down cuts the tunnel and waits until its service is in a hard state, and until
+// all behind it have had the time to complain.
+func (s *scene) down(state float64) {
+	s.Helper()
+	s.set(lab.Conditions{Cut: true})
+	s.awaitService(state, "cut")
+	s.waitForComplaints()
+}
+
+func (s *scene) waitForComplaints() {
+	s.Helper()
+	select {
+	case <-s.complained:
+	case <-time.After(2 * limit):
+		s.Fatal("the other machines have not complained")
+	}
+}
+
+// awaitService prints how long it takes.
+func (s *scene) awaitService(state float64, since string) {
+	s.Helper()
+	took := eventually(s.T, fmt.Sprintf("%s hard %v", s.outage.service(), state), limit, func() bool {
+		return s.icinga.object(s.T, "services", s.outage.service()).hard(state)
+	})
+	s.Logf("%.0f s from %s to hard state %v", took.Seconds(), since, state)
+}
+
+// unreachable are the names of machines, and of their services, that Icinga
+// holds to be down and unreachable.
+func (s *scene) unreachable(match func(name string) bool) (hosts, services int) {
+	s.Helper()
+	for name, c := range s.icinga.objects(s.T, "hosts") {
+		if match(name) && c.hard(1) && !c.Reachable {
+			hosts++
+		}
+	}
+	for name, c := range s.icinga.objects(s.T, "services") {
+		if match(name) && strings.Contains(name, "!postgresql") && c.State != 0 && !c.Reachable {
+			services++
+		}
+	}
+	return hosts, services
+}
+
+// mustBeUnreachable waits for all machines of so many groups, and a service in
+// each: the last checks may be under way.
+func (s *scene) mustBeUnreachable(groups int, match func(name string) bool) {
+	s.Helper()
+	eventually(s.T, fmt.Sprintf("%d groups unreachable", groups), limit, func() bool {
+		hosts, services := s.unreachable(match)
+		return hosts == groups*machinesOfGroup && services == groups
+	})
+}
+
+// isMachine tells machines from gates.
+func (s *scene) isMachine(name string) bool {
+	host, _, _ := strings.Cut(name, "!")
+	machine, tunnel, _ := strings.Cut(host, ".")
+	return tunnel == s.outage.name && len(machine) > 1
+}
+
+// allWell waits until all behind the tunnel are up and believed again, and a
+// while longer: nobody may complain after that.
+func (s *scene) allWell() {
+	s.Helper()
+	var bad []string
+	began := time.Now()
+	for {
+		if bad = s.icinga.bad(s.T, s.mine); len(bad) == 0 {
+			break
+		}
+		if time.Since(began) > limit {
+			s.Fatalf("not well after %v: %q", limit, bad)
+		}
+		time.Sleep(time.Second)
+	}
+	time.Sleep(20 * time.Second) // notifications that were held back come within 5 s
+}
+
+// told is all that was told of this tunnel.
+func (s *scene) told() []string {
+	s.Helper()
+	return s.heard.of(s.T, func(n notification) bool { return s.mine(strings.TrimSuffix(n.Host+"!"+n.Service, "!")) })
+}
+
+func (s *scene) mustHaveTold(want ...string) {
+	s.Helper()
+	if got := s.told(); !slices.Equal(got, want) {
+		s.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// awaitTold waits until that much has been told, and compares it.
+func (s *scene) awaitTold(want ...string) {
+	s.Helper()
+	eventually(s.T, fmt.Sprintf("told %q", want), limit, func() bool { return len(s.told()) >= len(want) })
+	s.mustHaveTold(want...)
+}
+
+// state is what the service says of a dead tunnel: the public way to licences is
+// fine, so licensing is no more than WARNING.
+func (s *scene) state() float64 {
+	if s.outage.kind == "licensing" {
+		return 1
+	}
+	return 2
+}
+
+func (s *scene) mustHaveToldOnce() {
+	s.Helper()
+	s.mustHaveTold(fmt.Sprintf("PROBLEM %s %v", s.outage.service(), s.state()), fmt.Sprintf("RECOVERY %s 0", s.outage.service()))
+}
+
+func (s *scene) cut() {
+	s.down(s.state())
+	s.mustBeUnreachable(len(groups), s.isMachine)
+	s.set(lab.Conditions{})
+	s.awaitService(0, "restore")
+	s.allWell()
+	s.mustHaveToldOnce()
+}
+
+// cutAndComeBackLate: the machines come back one after another.
+func (s *scene) cutAndComeBackLate() {
+	for _, group := range groups {
+		s.must(s.outage.far.StopGroup(group))
+	}
+	s.down(s.state())
+	s.set(lab.Conditions{})
+	machines := s.outage.machines()
+	for _, m := range machines {
+		time.Sleep(staggered / time.Duration(len(machines)))
+		s.must(s.outage.far.StartMachine(m.Name))
+	}
+	s.awaitService(0, "the last machine's return")
+	s.allWell()
+	s.mustHaveToldOnce()
+}
+
+// flap: the tunnel comes and goes before it stays.
+func (s *scene) flap() {
+	s.down(s.state())
+	for range 3 {
+		s.set(lab.Conditions{})
+		time.Sleep(8 * time.Second)
+		s.set(lab.Conditions{Cut: true})
+		time.Sleep(5 * time.Second)
+	}
+	s.set(lab.Conditions{})
+	s.awaitService(0, "the last restore")
+	s.allWell()
+	s.mustHaveToldOnce()
+}
+
+// loseGroup: the gate of a group tells, the tunnel and the machines do not.
+func (s *scene) loseGroup() {
+	const group = "b"
+	s.must(s.outage.far.StopGroup(group))
+	s.waitForComplaints()
+	s.mustBeUnreachable(1, func(name string) bool { return s.isMachine(name) && strings.HasPrefix(name, group) })
+	s.must(s.outage.far.StartGroup(group))
+	s.allWell()
+	gate := group + "." + s.outage.name
+	s.mustHaveTold("PROBLEM "+gate+" 2", "RECOVERY "+gate+" 0")
+}
+
+// officeHoursEnd: the office closes during an outage. That is told, once; a
+// plain acknowledgement does not stop it, a sticky one does.
+func (s *scene) officeHoursEnd() {
+	service := s.outage.service()
+	want := []string{"PROBLEM " + service + " 1"}
+	s.set(lab.Conditions{Cut: true})
+	s.awaitService(1, "cut")
+	s.awaitTold(want...)
+	sticky := s.outage.name == "office-sticky"
+	if s.outage.name != "office" {
+		s.icinga.must(s.T, http.MethodPost, "actions/acknowledge-problem", map[string]any{
+			"type": "Service", "service": service, "author": "day shift", "comment": "seen", "sticky": sticky,
+		}, nil)
+	}
+	closes := s.closeOffice(service)
+	if got := s.icinga.checkNow(s.T, "services", service); time.Now().Before(closes) && got.State != 1 {
+		s.Errorf("before the office closes: %+v", got.Result)
+	}
+	time.Sleep(time.Until(closes))
+	s.awaitService(2, "the office's closing")
+	if sticky {
+		time.Sleep(20 * time.Second) // twice what it takes the others
+	} else {
+		want = append(want, "PROBLEM "+service+" 2")
+		s.awaitTold(want...)
+	}
+	s.set(lab.Conditions{})
+	s.awaitService(0, "restore")
+	s.awaitTold(append(want, "RECOVERY "+service+" 0")...)
+}
+
+// closeOffice has the office close at a full minute, and returns when that is.
+// The clock of the checks is real; the time zone is one where it is about noon.
+func (s *scene) closeOffice(service string) time.Time {
+	now := time.Now().UTC()
+	offset := now.Hour() - 12
+	closes := now.Add(20*time.Second + time.Minute).Truncate(time.Minute)
+	hours := closes.Add(-time.Duration(offset) * time.Hour).Format("15:04")
+	s.icinga.must(s.T, http.MethodPost, "objects/services/"+url.PathEscape(service), map[string]any{"attrs": map[string]any{
+		"vars.vpn_office_hours": "Mon-Sun 00:00-" + hours, "vars.vpn_timezone": fmt.Sprintf("Etc/GMT%+d", offset),
+	}}, nil)
+	return closes
+}
