@@ -9,7 +9,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
 
 build: ## build the three plugins into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ $(addprefix ./,$(PLUGINS))
+	CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $(BIN)/ $(addprefix ./,$(PLUGINS))
 
 # What is installed besides the plugins, made from their options and from
 # icinga/. The times in it are that of the last commit.

@@ -1,13 +1,9 @@
 package nagios
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 )
-
-// escapeCode is a terminal control sequence (ECMA-48, 5.4), such as a colour.
-var escapeCode = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]`)
 
 const ellipsis = "..."
 
@@ -27,12 +23,39 @@ func Clean(text string, max int) string {
 	if cut {
 		text = text[:16*max]
 	}
-	text = strings.Map(printable, escapeCode.ReplaceAllString(text, " "))
+	text = strings.Map(printable, withoutEscapes(text))
 	text = strings.Join(strings.Fields(text), " ")
 	if cut || len(text) > max {
 		return shorten(text, max)
 	}
 	return text
+}
+
+// withoutEscapes puts a blank in place of each terminal control sequence, such as
+// a colour: a beginning, parameters, intermediate bytes and a final one (ECMA-48,
+// section 5.4).
+func withoutEscapes(text string) string {
+	const beginning = "\x1b["
+	if !strings.Contains(text, beginning) {
+		return text
+	}
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, beginning)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		rest := strings.TrimLeft(after, "0123456789:;<=>?")
+		rest = strings.TrimLeft(rest, " !\"#$%&'()*+,-./")
+		if rest != "" && '@' <= rest[0] && rest[0] <= '~' {
+			b.WriteByte(' ')
+			text = rest[1:]
+		} else {
+			b.WriteString(beginning)
+			text = after
+		}
+	}
 }
 
 // printable maps a character to the one that is printed for it.

@@ -3,8 +3,8 @@ package nagios
 import (
 	"errors"
 	"math"
-	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/olorin/nagiosplugin"
 )
@@ -19,30 +19,27 @@ type Range struct {
 	set    bool
 }
 
-// Plain decimal numbers. What else strconv would read (inf, nan, hexadecimal,
-// exponents, underscores) is taken for a typo.
-const (
-	unsigned = `(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)`
-	decimal  = `-?` + unsigned
-)
-
-var rangeForm = regexp.MustCompile(`^(@?)(?:(~|` + decimal + `)?:)?(` + decimal + `)?$`)
-
 // ParseRange reads a Range. Numbers are plain decimals; a start above the
 // end, and a range with neither (empty, ":" or "@"), are errors.
 func ParseRange(text string) (Range, error) {
-	part := rangeForm.FindStringSubmatch(text)
-	if part == nil {
+	bare, inside := strings.CutPrefix(text, "@")
+	start, end, found := strings.Cut(bare, ":")
+	if !found {
+		start, end = "", bare
+	}
+	switch {
+	case start != "" && start != "~" && !isDecimal(start), end != "" && !isDecimal(end):
 		return Range{}, errors.New("not a range of plain numbers, for example 10:20")
-	}
-	inside, start, end := part[1], part[2], part[3]
-	if start == "" && end == "" {
+	case start == "" && end == "":
 		return Range{}, errors.New("a range needs a start or an end, for example 10:20")
-	}
-	if start == "" {
+	case start == "":
 		start = "0" // the library rejects ":10"
 	}
-	bounds, err := nagiosplugin.ParseRange(inside + start + ":" + end)
+	full := start + ":" + end
+	if inside {
+		full = "@" + full
+	}
+	bounds, err := nagiosplugin.ParseRange(full)
 	if err != nil {
 		// Its message repeats the input, which may not be fit to print.
 		return Range{}, errors.New("the start of a range must not be above its end, nor a number be too large, for example 10:20")
@@ -78,6 +75,21 @@ func (r Range) String() string {
 	}
 	return text
 }
+
+// isDecimal tells whether text is a plain decimal number, and isUnsigned whether
+// it is one without a sign. What else strconv would read (inf, nan, hexadecimal,
+// exponents, underscores) is taken for a typo.
+func isDecimal(text string) bool { return isUnsigned(strings.TrimPrefix(text, "-")) }
+
+func isUnsigned(text string) bool {
+	whole, fraction, dotted := strings.Cut(text, ".")
+	if !dotted {
+		return isDigits(whole)
+	}
+	return isDigits(fraction) && (whole == "" || isDigits(whole))
+}
+
+func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 // formatDecimal prints the shortest decimal that reads back to the same
 // number, never with an exponent: Icinga and Nagios read plain digits alike.

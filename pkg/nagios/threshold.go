@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -39,15 +38,13 @@ func (l Limit) String() string {
 	return l.band.String()
 }
 
-var plainForm = regexp.MustCompile(`^` + unsigned + `$`)
-
 func parseLimit(text string) (Limit, error) {
 	if strings.ContainsAny(text, ":@~") {
 		band, err := ParseRange(text)
 		return Limit{band: band}, err
 	}
 	number, err := strconv.ParseFloat(text, 64)
-	if err != nil || !plainForm.MatchString(text) {
+	if err != nil || !isUnsigned(text) {
 		return Limit{}, errors.New("not a plain number of 0 or more, for example 20")
 	}
 	return Limit{plain: true, number: number}, nil

@@ -3,7 +3,6 @@ package plugin
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -160,17 +159,24 @@ func BadValue(option, value string, why error) error {
 	return fmt.Errorf("bad value %s for %s: %w", shown(value), option, why)
 }
 
-// credentials are those of a URL: what should not have stood in the arguments
-// must not stand in the output, too.
-var credentials = regexp.MustCompile(`//[^/@]*@`)
-
 // shown makes a value fit to stand in a message.
 func shown(value string) string {
-	value = credentials.ReplaceAllString(value, "//...@")
-	if value = nagios.Clean(value, 60); value == "" {
+	if value = nagios.Clean(withoutCredentials(value), 60); value == "" {
 		return "(empty)"
 	}
 	return value
+}
+
+// withoutCredentials hides those of a URL, all between // and @: what should not
+// have stood in the arguments must not stand in the output, too.
+func withoutCredentials(value string) string {
+	parts := strings.Split(value, "@")
+	for i, part := range parts[:len(parts)-1] {
+		if slashes := strings.LastIndex(part, "//"); slashes >= 0 && !strings.Contains(part[slashes+2:], "/") {
+			parts[i] = part[:slashes] + "//..."
+		}
+	}
+	return strings.Join(parts, "@")
 }
 
 type question uint8

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -127,11 +126,15 @@ func (p *plan) readLimits(_ Tunnel, o *options) error {
 	if err != nil {
 		return BadValue("-m, --min-far", o.MinFar.text, err)
 	}
-	environment := regexp.MustCompile(`^[A-Za-z0-9._-]{1,32}$`)
-	if p.environment = o.Environment.text; o.Environment.set && !environment.MatchString(p.environment) {
+	if p.environment = o.Environment.text; o.Environment.set && !isEnvironment(p.environment) {
 		return BadValue("-E, --environment", p.environment, errors.New("want 1 to 32 letters, digits, dots, dashes or underscores"))
 	}
 	return nil
+}
+
+func isEnvironment(s string) bool {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	return s != "" && len(s) <= 32 && strings.Trim(s, allowed) == ""
 }
 
 func (p *plan) readPackets(_ Tunnel, o *options) error {

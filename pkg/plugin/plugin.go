@@ -73,11 +73,15 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	if document != nil {
 		return document(t, args, stdout)
 	}
-	ctx, stop := onSignal(context.Background())
-	defer stop(nil)
 	// A reader that has gone must not end the program by a signal: it would be
 	// taken for CRITICAL.
 	signal.Ignore(syscall.SIGPIPE)
+	if text := information(t, args); text != "" {
+		_, _ = io.WriteString(stdout, text)
+		return nagios.Unknown.ExitCode()
+	}
+	ctx, stop := onSignal(context.Background())
+	defer stop(nil)
 	// go-flags would print completions in place of checking, and exit 0.
 	os.Unsetenv("GO_FLAGS_COMPLETION")
 	// Libraries log what a far end says unasked; Icinga would merge it into
@@ -91,6 +95,17 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	}
 	out.write(stdout, began)
 	return out.code
+}
+
+// information is the text of -h or -V; empty where neither is asked for.
+func information(t Tunnel, args []string) string {
+	switch scan(args) {
+	case askedHelp:
+		return help(t)
+	case askedVersion:
+		return t.program() + " " + version + "\n"
+	}
+	return ""
 }
 
 // output is what the program says and the code that it exits with.
@@ -109,12 +124,6 @@ func answer(ctx context.Context, t Tunnel, args []string, began time.Time, scree
 			out = ownFault(t, asJSON, vpn.Failed, fmt.Errorf("internal error: %v", v))
 		}
 	}()
-	switch asked := scan(args); asked {
-	case askedHelp:
-		return output{text: help(t), code: nagios.Unknown.ExitCode()}
-	case askedVersion:
-		return output{text: t.program() + " " + version + "\n", code: nagios.Unknown.ExitCode()}
-	}
 	if err := onlyCallersRights(); err != nil {
 		return ownFault(t, asJSON, vpn.Misuse, err)
 	}

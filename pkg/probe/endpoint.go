@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -187,13 +186,34 @@ func unbracket(s string) string {
 	return s
 }
 
-// hostName is the name of a host, underscores included, as resolvers and
-// inventories take it.
-var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?$`)
+// isHostName tells whether s is the name of a host, underscores included, as
+// resolvers and inventories take it.
+func isHostName(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		inner := strings.Trim(label, letters+digits+"_-")
+		if label == "" || len(label) > 63 || inner != "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+	}
+	return true
+}
 
-// numeric is a last label of digits alone: such a name is a mistyped address
-// (10.3.11 or 10.3.11.256), and some resolvers would make one of it.
-var numeric = regexp.MustCompile(`(^|\.)[0-9]+\.?$`)
+const (
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	digits  = "0123456789"
+)
+
+// isNumeric tells whether the last label of a name is digits alone: such a name
+// is a mistyped address (10.3.11 or 10.3.11.256), and some resolvers would make
+// one of it.
+func isNumeric(s string) bool {
+	s = strings.TrimSuffix(s, ".")
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	return last != "" && strings.Trim(last, digits) == ""
+}
 
 func setHost(e Endpoint, host string) (Endpoint, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -206,9 +226,9 @@ func setHost(e Endpoint, host string) (Endpoint, error) {
 	switch {
 	case host == "":
 		return Endpoint{}, errors.New("has no host")
-	case strings.Contains(host, ":"), numeric.MatchString(host):
+	case strings.Contains(host, ":"), isNumeric(host):
 		return Endpoint{}, fmt.Errorf("has the host %s, which is not a whole address", host)
-	case len(host) > 253, !hostName.MatchString(host):
+	case !isHostName(host):
 		return Endpoint{}, fmt.Errorf("has the host %s, which is neither an address nor a name", host)
 	}
 	e.Host = host

@@ -25,8 +25,7 @@ func Settled(l Limits, evidence []Observation, wait time.Duration) bool {
 	}
 	best := suppose(probe.Result.Best)
 	for _, e := range evidence {
-		behind := e.Target.Role == Service || e.Target.Role == Replication
-		if !e.Result.FirstLookOver && !(behind && best.Down()) {
+		if !e.Result.FirstLookOver && !(e.Target.Role.Behind() && best.Down()) {
 			return false
 		}
 		// The cause is known then; what people need to mend it is not.

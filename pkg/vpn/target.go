@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -24,6 +23,10 @@ const (
 	Public      Role = "public"      // reached over the internet, not the VPN
 )
 
+// Behind tells whether a role is behind the tunnel as far targets are, and only
+// says what an outage means: where the tunnel is dead it need not be waited for.
+func (r Role) Behind() bool { return r == Service || r == Replication }
+
 // Target is one thing to ask, and why it is asked.
 type Target struct {
 	Role     Role
@@ -33,8 +36,15 @@ type Target struct {
 	Endpoint probe.Endpoint
 }
 
-// label is the form of names and groups.
-var label = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{0,39})(?:/([A-Za-z0-9][A-Za-z0-9._-]{0,39}))?$`)
+const (
+	alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	maxLabel     = 40 // characters
+)
+
+// isLabel tells whether s has the form of names and groups.
+func isLabel(s string) bool {
+	return s != "" && len(s) <= maxLabel && strings.Contains(alphanumeric, s[:1]) && strings.Trim(s, alphanumeric+"._-") == ""
+}
 
 // ParseTarget reads [NAME[/GROUP]=]URL. Text before the first = that is no
 // name belongs to the URL. A group is for far targets alone.
@@ -42,8 +52,9 @@ func ParseTarget(role Role, s string) (Target, error) {
 	t := Target{Role: role, Name: s}
 	url := s
 	if before, after, found := strings.Cut(s, "="); found {
-		if m := label.FindStringSubmatch(before); m != nil {
-			t.Name, t.Group, url = m[1], m[2], after
+		name, group, grouped := strings.Cut(before, "/")
+		if isLabel(name) && (!grouped || isLabel(group)) {
+			t.Name, t.Group, url = name, group, after
 		}
 	}
 	if t.Group != "" && role != Far {

@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -81,7 +82,7 @@ func FuzzParseTarget(f *testing.F) {
 		}
 		written := target.URL
 		if target.Name != target.URL || strings.HasPrefix(text, target.Name+"=") {
-			if !label.MatchString(target.Name) || target.Group != "" && !label.MatchString(target.Group) {
+			if form := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`); !form.MatchString(target.Name) || target.Group != "" && !form.MatchString(target.Group) {
 				t.Fatalf("%q: name %q, group %q", text, target.Name, target.Group)
 			}
 			written = strings.TrimSuffix(target.Name+"/"+target.Group, "/") + "=" + target.URL
