@@ -3,6 +3,7 @@ package nagios
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/olorin/nagiosplugin"
 )
@@ -28,14 +29,17 @@ type Datum struct {
 // "b" and "B" differently, and drops what it does not know.
 var places = map[string]int{"ms": 3, "s": 6, "%": 2, "us": -1, "B": -1, "c": -1, "": -1}
 
-// addPerfdata adds the leading items that fit into maxPerfdata. An item is
-// added whole or not at all. Labels do not depend on which items are absent.
-func addPerfdata(check *nagiosplugin.Check, data []Datum) {
+// renderPerfdata gives the leading items that fit into maxPerfdata, behind a
+// pipe. An item is there whole or not at all. Labels do not depend on which items
+// are absent. The library writes the items; its Check would put them together in
+// a time that grows with the square of their number.
+func renderPerfdata(data []Datum) string {
 	names := make([]string, len(data))
 	for i, datum := range data {
 		names[i] = datum.Label
 	}
-	used := len(" |")
+	var out strings.Builder
+	out.WriteString(" |")
 	for i, label := range uniqueLabels(names, maxLabel) {
 		datum := data[i]
 		if !datum.measured() {
@@ -45,13 +49,16 @@ func addPerfdata(check *nagiosplugin.Check, data []Datum) {
 		if err != nil {
 			continue
 		}
-		used += len(" ") + len(item.String())
-		if used > maxPerfdata {
-			return
+		text := " " + item.String()
+		if out.Len()+len(text) > maxPerfdata {
+			break
 		}
-		// The same arguments as above: it cannot fail.
-		_ = check.AddPerfDatum(label, datum.Unit, datum.rounded(), datum.thresholds()...)
+		out.WriteString(text)
 	}
+	if out.Len() == len(" |") {
+		return ""
+	}
+	return out.String()
 }
 
 func (d Datum) measured() bool {

@@ -52,6 +52,5 @@ func (r Report) firstLine() string {
 	}
 	check := nagiosplugin.NewCheckWithOptions(nagiosplugin.CheckOptions{StatusPolicy: severity})
 	check.AddResult(r.State.status(), summary)
-	addPerfdata(check, r.Perfdata)
-	return check.String()
+	return check.String() + renderPerfdata(r.Perfdata)
 }

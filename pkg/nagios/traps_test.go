@@ -2,6 +2,8 @@ package nagios
 
 import (
 	"math"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -135,13 +137,24 @@ func TestTrapPointersIntoTheCallersSlice(t *testing.T) {
 	if want := "a=0;1;2;0;10 b=0;3;4;0;20"; got != want {
 		t.Errorf("figures share their limits: got %q, want %q", got, want)
 	}
-	data := []Datum{{Label: "a", Max: 10}}
-	check := nagiosplugin.NewCheck()
-	check.AddResult(nagiosplugin.OK, "s")
-	addPerfdata(check, data)
-	data[0].Max = 99
-	if got, want := check.String(), "OK: s | a=0;;;0;10"; got != want {
-		t.Errorf("the caller's slice is still used: got %q, want %q", got, want)
+}
+
+// TestTrapManyItems counts what is allocated for ten times as many items: the
+// library's own rendering takes a hundred times as much.
+func TestTrapManyItems(t *testing.T) {
+	bytes := func(n int) uint64 {
+		data := make([]Datum, n)
+		for i := range data {
+			data[i].Label = "a-machine-with-a-long-name-" + strconv.Itoa(i)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		renderPerfdata(data)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if few, many := bytes(100), bytes(1000); many > 20*few {
+		t.Errorf("%d bytes for 100 items, and %d for 1,000", few, many)
 	}
 }
 
