@@ -23,7 +23,7 @@ func testTunnel() Tunnel {
 }
 
 // planOf is what the arguments ask for.
-func planOf(t *testing.T, args ...string) *plan {
+func planOf(t testing.TB, args ...string) *plan {
 	t.Helper()
 	o, err := parse(testTunnel(), args)
 	if err != nil {

@@ -119,12 +119,10 @@ func (e *explanation) time() []string {
 		names = names || !t.Endpoint.Addr.IsValid()
 	}
 	for scheme, n := range count {
-		atOnce := s.AtOnce(scheme, e.privilege())
-		turns := time.Duration((n + atOnce - 1) / atOnce)
-		quick = max(quick, turns*s.Quickest(scheme))
-		longest = max(longest, turns*s.Longest(scheme))
+		quick = max(quick, s.Quickest(scheme, n))
+		longest = max(longest, s.Longest(scheme, n))
 		if scheme == probe.ICMP {
-			silent = turns * s.Silence(scheme)
+			silent = s.Silence(scheme, n)
 		}
 	}
 	lines := []string{fmt.Sprintf("All well: %.1f s and a round trip.", quick.Seconds())}

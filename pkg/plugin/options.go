@@ -67,7 +67,7 @@ type options struct {
 
 	Packets    Value `short:"n" long:"packets" value-name:"N" default:"5" unquote:"false" description:"echo requests to each icmp target"`
 	MaxPackets Value `long:"max-packets" value-name:"N" unquote:"false" description:"echo requests where the first ones leave a doubt (default: 20, or N of -n if more)"`
-	Interval   Value `short:"i" long:"interval" value-name:"MS" default:"20" unquote:"false" description:"milliseconds between echo requests"`
+	Interval   Value `short:"i" long:"interval" value-name:"MS" default:"15" unquote:"false" description:"milliseconds between echo requests"`
 	Source     Value `short:"s" long:"source" value-name:"ADDR" unquote:"false" description:"source address towards what is behind the tunnel"`
 	Interface  Value `short:"I" long:"interface" value-name:"INTERFACE" unquote:"false" description:"interface towards what is behind the tunnel"`
 	DSCP       Value `long:"dscp" value-name:"0-63" unquote:"false" description:"code point of packets towards what is behind the tunnel"`

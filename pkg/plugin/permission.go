@@ -73,16 +73,6 @@ func (e *explanation) mayUse(f probe.Family, t vpn.Target) bool {
 	return only == probe.AnyFamily || only == f
 }
 
-// privilege is how most echo requests will be sent.
-func (e *explanation) privilege() string {
-	for _, f := range e.families() {
-		if way, err := probe.Permission(f); err == nil {
-			return way
-		}
-	}
-	return ""
-}
-
 // remedies are the commands and settings, one a line, for this very program
 // and user.
 func remedies() []string {

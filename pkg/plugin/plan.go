@@ -322,8 +322,13 @@ func (p *plan) readOutput(_ Tunnel, o *options) error {
 
 // fits refuses what could not be finished in time, before anything is sent.
 func (p *plan) fits(o *options) error {
-	look := time.Duration(p.settings.Packets-1)*p.settings.Interval + p.settings.Wait
-	if needs := look + margin; needs > p.timeout {
+	pinged := 0
+	for _, t := range p.targets {
+		if t.Endpoint.Scheme == probe.ICMP {
+			pinged++
+		}
+	}
+	if needs := p.settings.Quickest(probe.ICMP, pinged) + p.settings.Wait + margin; needs > p.timeout {
 		return BadValue("-t, --timeout", o.Timeout.text, fmt.Errorf(
 			"the packets of -n and -i and the wait for the last answer need %.1f s: give more time, or fewer packets", needs.Seconds()))
 	}

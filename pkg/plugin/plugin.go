@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -80,6 +81,8 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 		_, _ = io.WriteString(stdout, text)
 		return nagios.Unknown.ExitCode()
 	}
+	// The work is mostly waiting: more processors cost more, and end no sooner.
+	runtime.GOMAXPROCS(1)
 	ctx, stop := onSignal(context.Background())
 	defer stop(nil)
 	// go-flags would print completions in place of checking, and exit 0.

@@ -31,45 +31,44 @@ func Permission(f Family) (string, error) {
 // want of permission.
 func NoPermission() error { return unable(os.NewSyscallError("socket", syscall.EACCES)) }
 
-// AtOnce is how many addresses are asked at the same time by a scheme.
-func (s Settings) AtOnce(scheme Scheme, privilege string) int {
-	if scheme == ICMP && privilege == (icmpMode{privileged: true}).String() {
-		return min(s.Parallel, maxRaw)
-	}
-	return s.Parallel
-}
-
-// Quickest is how long one address takes that answers everything at once.
-func (s Settings) Quickest(scheme Scheme) time.Duration {
+// Quickest is how long it takes to send to n addresses that answer everything
+// at once.
+func (s Settings) Quickest(scheme Scheme, n int) time.Duration {
 	if scheme == ICMP {
-		return time.Duration(s.Packets-1) * s.Interval
+		return timeOf(n*s.Packets) + time.Duration(s.Packets-1)*s.Interval
 	}
 	return 0
 }
 
-// Silence is how long it takes to be sure that one address is silent.
-func (s Settings) Silence(scheme Scheme) time.Duration {
+// Silence is how long it takes to be sure that n addresses are silent.
+func (s Settings) Silence(scheme Scheme, n int) time.Duration {
 	if scheme == ICMP {
-		return s.bothLooks(spacingSilent)
+		return s.bothLooks(n, spacingSilent)
 	}
-	return s.Attempt
+	return s.turns(n) * s.Attempt
 }
 
-// Longest is how long one address may take at the most: one that leaves every
+// Longest is how long n addresses may take at the most: those that leave every
 // doubt open. The search for the largest packet that passes is not counted.
-func (s Settings) Longest(scheme Scheme) time.Duration {
+func (s Settings) Longest(scheme Scheme, n int) time.Duration {
 	if scheme == ICMP {
-		return s.bothLooks(spacingAnswered)
+		return s.bothLooks(n, spacingAnswered)
 	}
 	// Only an attempt that failed before its time is followed by another.
-	return 2*s.Attempt + doubt
+	return s.turns(n) * (2*s.Attempt + doubt)
+}
+
+// turns is how often as many connections as there may be at once are made.
+func (s Settings) turns(n int) time.Duration {
+	return time.Duration((n + s.Parallel - 1) / s.Parallel)
 }
 
 // bothLooks is the first look, the second one and the wait for its last answer.
-func (s Settings) bothLooks(spacing time.Duration) time.Duration {
-	look := s.Quickest(ICMP)
+func (s Settings) bothLooks(n int, spacing time.Duration) time.Duration {
+	look, packets := time.Duration(s.Packets-1)*s.Interval, s.Packets
 	if more := s.MaxPackets - s.Packets; more > 0 {
 		look += doubt + time.Duration(more-1)*spacing
+		packets += priceOf(more, spacing)
 	}
-	return look + s.Wait
+	return timeOf(n*packets) + look + s.Wait
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -13,10 +12,9 @@ import (
 // How one address is pinged: a first look and, where that leaves a doubt, a
 // second one. The packets are pinger.go's.
 //
-// An unprivileged datagram socket is tried first. It scales, and needs no
-// capability, but net.ipv4.ping_group_range must include the process's group.
-// Raw sockets are the fallback. Each of them receives a copy of every reply,
-// so that only some are open at once.
+// An unprivileged datagram socket is tried first. It needs no capability, but
+// net.ipv4.ping_group_range must include the process's group. Raw sockets are
+// the fallback. The kernel looks at each of them for each reply.
 
 // doubt is how long after the last packet of the first look its answers are
 // awaited before the second look begins.
@@ -30,13 +28,16 @@ const (
 	spacingSilent   = 30 * time.Millisecond
 )
 
-// maxRaw bounds the raw sockets that are open at once.
-const maxRaw = 64
-
-type icmpMode struct {
-	privileged bool
-	slots      chan struct{} // bounds raw sockets; nil for unprivileged ones
+// priceOf is what the packets of a second look cost: those to a silent target a
+// third, because there are no answers to read.
+func priceOf(packets int, spacing time.Duration) int {
+	if spacing == spacingSilent {
+		return (packets + 2) / 3
+	}
+	return packets
 }
+
+type icmpMode struct{ privileged bool }
 
 func (m icmpMode) String() string {
 	if m.privileged {
@@ -57,7 +58,7 @@ func findMode(f Family) (icmpMode, error) {
 	}
 	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		if err = tryOpen(domain, syscall.SOCK_RAW, protocol); err == nil {
-			return icmpMode{privileged: true, slots: make(chan struct{}, maxRaw)}, nil
+			return icmpMode{privileged: true}, nil
 		}
 	}
 	return icmpMode{}, err
@@ -129,36 +130,34 @@ func (p *Probe) askICMP(ctx context.Context, r *record) {
 		return
 	}
 	p.note(func() { r.privilege = mode.String() })
-	if mode.slots != nil {
-		select {
-		case mode.slots <- struct{}{}:
-			defer func() { <-mode.slots }()
-		case <-ctx.Done():
-			return
-		}
-	}
-
+	set, pace := p.prober.set, p.prober.pace
+	pace.pay(ctx, set.Packets)
+	leave := pace.sit(ctx)
+	defer func() { leave() }()
+	p.noteRoute(r)
 	awaitMTU := p.askMTU(ctx, r, mode)
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	e := &echo{probe: p, record: r, mode: mode, done: done}
-	first := make(chan struct{})
-	sent := make(chan struct{})
-	p.prober.spawn(func() {
-		defer close(first)
-		e.look(ctx, p.prober.set.Packets, p.prober.set.Interval, func() {
-			p.note(func() { r.firstLook = len(r.attempts) })
-			close(sent)
-		})
-	})
-	if !e.clean(first, sent) && ctx.Err() == nil {
+	first := e.look(ctx, set.Packets, set.Interval)
+	if ctx.Err() == nil {
+		p.note(func() { r.firstLook = len(r.attempts) })
+	}
+	if more := set.MaxPackets - set.Packets; !e.clean(ctx, first) && more > 0 && ctx.Err() == nil {
+		if p.path.MTU == 0 { // else the socket of the big packets is still open
+			leave()
+		}
 		spacing, quiet := e.beginSecond()
+		pace.pay(ctx, priceOf(more, spacing))
+		if p.path.MTU == 0 {
+			leave = pace.sit(ctx)
+		}
 		if quiet {
 			p.askWhy(ctx, r)
 		}
-		e.look(ctx, p.prober.set.MaxPackets-p.prober.set.Packets, spacing, func() {})
+		e.look(ctx, more, spacing).await(ctx)
 	}
-	<-first
+	first.await(ctx)
 	done()
 	p.note(func() { r.over = true })
 	awaitMTU()
@@ -189,33 +188,30 @@ func (e *echo) beginSecond() (spacing time.Duration, quiet bool) {
 
 // clean waits until the first look is answered in full, or until a doubt
 // remains.
-func (e *echo) clean(first, sent <-chan struct{}) bool {
-	select {
-	case <-first:
-	case <-sent:
-		select {
-		case <-first:
-		case <-time.After(doubt):
-		}
-	}
+func (e *echo) clean(ctx context.Context, first *pinger) bool {
+	soon, cancel := context.WithTimeout(ctx, doubt)
+	defer cancel()
+	first.await(soon)
 	return e.probe.answeredAll(e.record)
 }
 
-// look makes count attempts, spacing apart, and waits for their answers. A
-// pinger that fails is followed by another: a route or an interface may come
-// back within the look.
-func (e *echo) look(ctx context.Context, count int, spacing time.Duration, sent func()) {
-	allSent := sync.OnceFunc(sent)
+// look makes count attempts, spacing apart, and returns the pinger that waits
+// for the last answers; nil where nothing was to be sent. A pinger that fails is
+// followed by another: a route or an interface may come back within the look.
+func (e *echo) look(ctx context.Context, count int, spacing time.Duration) (last *pinger) {
 	for left := count; left > 0 && ctx.Err() == nil; {
-		pg := &pinger{echo: e, count: left, spacing: spacing, allSent: allSent}
-		left -= pg.run(ctx)
-		if left > 0 {
+		if last != nil {
 			sleep(ctx, spacing)
 		}
+		last = e.start(ctx, left, spacing)
+		select {
+		case <-last.sent:
+		case <-last.over:
+		case <-ctx.Done():
+		}
+		left -= last.attempts()
 	}
-	if ctx.Err() == nil {
-		allSent()
-	}
+	return last
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -159,6 +159,7 @@ func (q *sizing) publish(m MTU) {
 // send sends up to n packets of the full size.
 func (q *sizing) send(ctx context.Context, n int) {
 	if q.err == nil && n > 0 {
+		q.probe.prober.pace.pay(ctx, n)
 		q.socket.round(ctx, slices.Repeat([]int{q.asked}, n), fullSpacing, q.patience,
 			func() bool { return q.passes() || q.refused() })
 	}

@@ -27,39 +27,53 @@ type pinger struct {
 	*echo
 	count   int
 	spacing time.Duration
-	allSent func()
-	over    func() // nothing more is to come
+	sent    chan struct{} // closed when the last attempt is made
+	over    chan struct{} // closed when nothing more is to come
+	begun   func()        // the first attempt is made
+	end     func()        // closes over
 
 	lib     *probing.Pinger
 	made    int   // attempts, sent or failed; under the probe's lock
 	packets []int // for each sequence number, the index of its attempt; likewise
 }
 
-// run sends until count attempts are made or sending fails, and returns how
-// many were made when each of them is answered or has waited long enough.
-// pro-bing itself returns later, when it next looks up from its socket.
-func (pg *pinger) run(ctx context.Context) (made int) {
-	over := make(chan struct{})
-	pg.over = sync.OnceFunc(func() { close(over) })
-	if path := pg.probe.path; path.Interface != "" {
+// start makes a pinger that sends, and goes on until each of its packets is
+// answered or has waited long enough. pro-bing itself is done later, when it
+// next looks up from its socket.
+func (e *echo) start(ctx context.Context, count int, spacing time.Duration) *pinger {
+	pg := &pinger{echo: e, count: count, spacing: spacing, sent: make(chan struct{}), over: make(chan struct{})}
+	pg.prepare()
+	pg.begun = e.probe.prober.pace.start(ctx)
+	pg.end = sync.OnceFunc(func() {
+		close(pg.over)
+		pg.lib.Stop()
+		pg.begun()
+	})
+	if path := e.probe.path; path.Interface != "" {
 		if _, err := net.InterfaceByName(path.Interface); err != nil {
 			pg.onFailure(syscall.ENODEV)
-			return 1
+			pg.end()
+			return pg
 		}
 	}
-	pg.prepare()
-	pg.probe.prober.spawn(func() {
-		defer pg.over()
+	e.probe.prober.spawn(func() {
+		defer pg.end()
 		if err := pg.lib.RunWithContext(ctx); err != nil && ctx.Err() == nil && pg.attempts() == 0 {
 			pg.onFailure(err)
 		}
 	})
+	return pg
+}
+
+// await waits until nothing more is to come. There may be no pinger.
+func (pg *pinger) await(ctx context.Context) {
+	if pg == nil {
+		return
+	}
 	select {
-	case <-over:
+	case <-pg.over:
 	case <-ctx.Done():
 	}
-	pg.lib.Stop()
-	return pg.attempts()
 }
 
 func (pg *pinger) prepare() {
@@ -117,16 +131,17 @@ func (pg *pinger) onFailure(err error) {
 // reply still counts. pro-bing itself would go on sending in place of what
 // failed, and has no wait for a packet, only one for the whole run.
 func (pg *pinger) attempted() {
+	pg.begun()
 	if pg.attempts() < pg.count {
 		return
 	}
-	pg.allSent()
+	close(pg.sent)
 	if pg.settled() {
-		pg.over()
+		pg.end()
 		return
 	}
 	pg.lib.Count = len(pg.packets)
-	time.AfterFunc(pg.probe.prober.set.Wait, pg.over)
+	time.AfterFunc(pg.probe.prober.set.Wait, pg.end)
 }
 
 func (pg *pinger) onReply(pkt *probing.Packet, first bool) {
@@ -155,7 +170,7 @@ func (pg *pinger) onReply(pkt *probing.Packet, first bool) {
 	case nothingLeft:
 		pg.done()
 	case pg.attempts() >= pg.count && pg.settled():
-		pg.over()
+		pg.end()
 	}
 }
 

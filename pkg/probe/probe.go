@@ -44,7 +44,7 @@ type Path struct {
 type Prober struct {
 	set     Settings
 	began   time.Time
-	slots   chan struct{}
+	pace    *pace
 	lookups chan struct{}
 	icmp4   func() (icmpMode, error)
 	icmp6   func() (icmpMode, error)
@@ -63,7 +63,7 @@ func NewProber(set Settings) *Prober {
 	return &Prober{
 		set:     set,
 		began:   time.Now(),
-		slots:   make(chan struct{}, set.Parallel),
+		pace:    newPace(set.Parallel),
 		lookups: make(chan struct{}, set.Parallel),
 		icmp4:   sync.OnceValues(func() (icmpMode, error) { return findMode(IPv4) }),
 		icmp6:   sync.OnceValues(func() (icmpMode, error) { return findMode(IPv6) }),
@@ -164,15 +164,22 @@ func (p *Probe) run(ctx context.Context) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
 	var asked sync.WaitGroup
+	askOne := func(r *record) {
+		p.ask(ctx, r)
+		p.note(func() { r.over = true })
+		if p.answeredAll(r) {
+			enough()
+		}
+	}
+	if len(records) == 1 { // a goroutine of its own would cost memory
+		askOne(records[0])
+		return
+	}
 	for _, r := range records {
 		asked.Add(1)
 		p.prober.spawn(func() {
 			defer asked.Done()
-			p.ask(ctx, r)
-			p.note(func() { r.over = true })
-			if p.answeredAll(r) {
-				enough()
-			}
+			askOne(r)
 		})
 	}
 	asked.Wait()
@@ -180,24 +187,24 @@ func (p *Probe) run(ctx context.Context) {
 
 // ask puts the question of the endpoint's scheme to one address.
 func (p *Probe) ask(ctx context.Context, r *record) {
-	select {
-	case p.prober.slots <- struct{}{}:
-		defer func() { <-p.prober.slots }()
-	case <-ctx.Done():
-		return
-	}
-	p.noteRoute(r)
 	if p.endpoint.Scheme == ICMP {
 		p.askICMP(ctx, r)
-	} else {
-		p.askConnection(ctx, r)
+		return
 	}
+	leave := p.prober.pace.sit(ctx)
+	defer leave()
+	p.noteRoute(r)
+	p.askConnection(ctx, r)
 }
 
 // Result is what is known now.
 func (p *Probe) Result() Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.result()
+}
+
+func (p *Probe) result() Result {
 	now := p.prober.Now()
 	results := make([]Result, len(p.records))
 	for i, r := range p.records {
@@ -214,6 +221,16 @@ func (p *Probe) Result() Result {
 	return best
 }
 
+// FirstLookOver is that of the Result, and costs far less.
+func (p *Probe) FirstLookOver() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.records) == 1 {
+		return p.firstLookOver(p.records[0], p.prober.Now())
+	}
+	return p.result().FirstLookOver
+}
+
 // resultOf is the result for one address. An echo request that has waited
 // long enough is silent from then on, whoever still listens.
 func (p *Probe) resultOf(r *record, now time.Duration) Result {
@@ -227,19 +244,33 @@ func (p *Probe) resultOf(r *record, now time.Duration) Result {
 		MTU:       r.mtu,
 		Privilege: r.privilege,
 	}
-	undecided := r.mtu != nil && r.mtu.Outcome == Pending && !r.bigLater
 	for i := range res.Attempts {
-		a := &res.Attempts[i]
-		if p.endpoint.Scheme == ICMP && a.Outcome == Pending && now-a.At >= p.prober.set.Wait {
+		if a := &res.Attempts[i]; a.Outcome == Pending && p.tooOld(*a, now) {
 			a.Outcome = Silent
 		}
-		undecided = undecided || i < r.firstLook && a.Outcome == Pending
 	}
-	res.FirstLookOver = r.err != nil || r.firstLook > 0 && !undecided
+	res.FirstLookOver = p.firstLookOver(r, now)
 	if r.told != nil && res.Outcome() <= Silent {
 		res.tell(r.told, p.endpoint.Scheme)
 	}
 	return res
+}
+
+// tooOld tells whether an answer would come too late to count.
+func (p *Probe) tooOld(a Attempt, now time.Duration) bool {
+	return p.endpoint.Scheme == ICMP && now-a.At >= p.prober.set.Wait
+}
+
+func (p *Probe) firstLookOver(r *record, now time.Duration) bool {
+	switch {
+	case r.err != nil:
+		return true
+	case r.firstLook == 0, r.mtu != nil && r.mtu.Outcome == Pending && !r.bigLater:
+		return false
+	}
+	return !slices.ContainsFunc(r.attempts[:r.firstLook], func(a Attempt) bool {
+		return a.Outcome == Pending && !p.tooOld(a, now)
+	})
 }
 
 // left is how many attempts may still follow.

@@ -82,7 +82,10 @@ func machineRows() []row {
 	for i := range 14 {
 		fourteen = append(fourteen, "-H", fmt.Sprintf("10.2.0.%d", 1+i))
 	}
-	four := words("-H 10.2.0.1 -H 10.2.0.2 -H 10.2.0.3 -H 10.2.0.4") // which are asked one after the other
+	thousands := words("-t 15")
+	for i := range 2000 {
+		thousands = append(thousands, "-H", fmt.Sprintf("10.2.%d.%d", 1+i/250, 1+i%250))
+	}
 	var names []string
 	for i := range 14 {
 		names = append(names, "-H", fmt.Sprintf("m%d.example", i))
@@ -95,7 +98,8 @@ func machineRows() []row {
 		{name: "clock stepped, a silent resolver", odd: stepped, rig: resolver(silence), args: words("-H a.example"), code: critical, cause: "resolver-down", says: "the resolver is silent"},
 		{name: "clock stepped, IKE silent", odd: stepped, peer: nobody, args: words("-H ike://10.2.0.1"), code: critical, cause: "down"},
 		{name: "16 file descriptors", odd: files, args: fourteen, seconds: 10, code: ok, cause: "up"},
-		{name: "16 file descriptors, a dead tunnel", odd: files, peer: nobody, args: four, seconds: 10, code: critical, cause: "down"},
+		{name: "16 file descriptors, a dead tunnel", odd: files, peer: nobody, args: fourteen, seconds: 10, code: critical, cause: "down"},
+		{name: "2,000 targets, a dead tunnel", peer: nobody, args: thousands, code: critical, cause: "down", seconds: 15, alone: true},
 		{name: "16 file descriptors, raw ICMP", odd: files, rig: onlyRaw, args: fourteen, seconds: 10, code: ok, cause: "up"},
 		{name: "16 file descriptors, names", odd: files, rig: resolver(addresses("10.2.0.1")), args: names, seconds: 10, code: ok, cause: "up"},
 		{name: "16 file descriptors, TLS", odd: files, rig: pageOver(goodOne), args: words("-H https://127.0.0.1/"), code: ok, cause: "up"},
