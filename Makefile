@@ -3,7 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
 BIN     := bin
 
-.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts false-alarms faults fuzz vuln clean
+.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts false-alarms bench faults fuzz vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
@@ -80,11 +80,11 @@ test-packages: tools ## test the packages of both kinds, and that they can be bu
 
 # gcc is for the race detector; then the tunnels of the laboratory; then the
 # daemons that run the plugins; then what reads man pages, completions and
-# packages, what the README compares, and what make faults takes.
+# packages, what the README compares, what make bench and make faults take.
 PACKAGES := gcc libc6-dev \
 	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
 	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core \
-	mandoc zsh libcap2-bin fping nftables openssl
+	mandoc zsh libcap2-bin fping time nftables openssl
 
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \
@@ -107,6 +107,11 @@ verdicts: tools ## break real tunnels in every way, and print what the plugins s
 
 false-alarms: build ## count the false alarms over a lossy tunnel, beside check_icmp
 	go run ./pkg/lab/falsealarms
+
+# The second measures inside a process, on the loopback.
+bench: tools build ## measure beside check_icmp, check_ping and fping; takes ten minutes
+	go run ./pkg/lab/bench -markdown $(BIN)/bench.md
+	go test -run '^$$' -bench . -benchmem ./pkg/vpn ./pkg/plugin ./pkg/probe
 
 faults: tools ## show the plugins faults and hostile far ends, and print what they say
 	go run ./pkg/lab/faults

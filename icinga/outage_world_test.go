@@ -2,7 +2,6 @@ package icinga_test
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -33,20 +32,6 @@ type world struct {
 	near *lab.Site
 }
 
-func prefixes(list ...string) (all []netip.Prefix) {
-	for _, s := range list {
-		all = append(all, netip.MustParsePrefix(s))
-	}
-	return all
-}
-
-func addrs(list ...string) (all []netip.Addr) {
-	for _, s := range list {
-		all = append(all, netip.MustParseAddr(s))
-	}
-	return all
-}
-
 const publicAddr = "203.0.113.80"
 
 func newWorld(t *testing.T, outages []*outage) *world {
@@ -62,20 +47,20 @@ func newWorld(t *testing.T, outages []*outage) *world {
 	t.Cleanup(func() { i.Close() })
 	w := &world{Internet: i}
 	w.near, err = i.AddSite(lab.SiteConfig{
-		Name: "near", Public: addrs("192.0.2.1"), Networks: prefixes("10.1.0.0/24"),
-		GatewayAddrs: addrs("10.1.0.1"), HostAddrs: addrs("10.1.0.20"), HostPublic: addrs("192.0.2.20"),
+		Name: "near", Public: lab.Addrs("192.0.2.1"), Networks: lab.Prefixes("10.1.0.0/24"),
+		GatewayAddrs: lab.Addrs("10.1.0.1"), HostAddrs: lab.Addrs("10.1.0.20"), HostPublic: lab.Addrs("192.0.2.20"),
 	})
 	must(err)
 	_, err = i.AddSite(lab.SiteConfig{
-		Name: "www", Public: addrs("203.0.113.81"), Networks: prefixes(publicAddr + "/32"),
-		Machines: []lab.Machine{{Name: "www", Addrs: addrs(publicAddr), HTTP: []uint16{80}}},
+		Name: "www", Public: lab.Addrs("203.0.113.81"), Networks: lab.Prefixes(publicAddr + "/32"),
+		Machines: []lab.Machine{{Name: "www", Addrs: lab.Addrs(publicAddr), HTTP: []uint16{80}}},
 	})
 	must(err)
 	for _, o := range outages {
 		o.far, err = i.AddSite(lab.SiteConfig{
-			Name: o.name, Public: addrs(o.peer()),
-			Networks:     prefixes(fmt.Sprintf("10.%d.0.0/16", o.number)),
-			GatewayAddrs: addrs(o.addr(0, 254)),
+			Name: o.name, Public: lab.Addrs(o.peer()),
+			Networks:     lab.Prefixes(fmt.Sprintf("10.%d.0.0/16", o.number)),
+			GatewayAddrs: lab.Addrs(o.addr(0, 254)),
 			Machines:     o.machines(),
 		})
 		must(err)
@@ -98,11 +83,11 @@ func (o *outage) hasGates() bool { return o.kind == "dr" }
 func (o *outage) machines() (list []lab.Machine) {
 	for g, group := range groups {
 		if o.hasGates() {
-			list = append(list, lab.Machine{Name: group, Group: group, Addrs: addrs(o.addr(g, 1))})
+			list = append(list, lab.Machine{Name: group, Group: group, Addrs: lab.Addrs(o.addr(g, 1))})
 		}
 		for n := range machinesOfGroup {
 			list = append(list, lab.Machine{
-				Name: fmt.Sprint(group, n), Group: group, Addrs: addrs(o.addr(g, 10+n)), TCP: []uint16{5432},
+				Name: fmt.Sprint(group, n), Group: group, Addrs: lab.Addrs(o.addr(g, 10+n)), TCP: []uint16{5432},
 			})
 		}
 	}

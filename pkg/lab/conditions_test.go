@@ -109,7 +109,7 @@ func lost(t *testing.T, p *pair, c lab.Conditions) string {
 		var pingers [sockets]*pinger
 		for n := range pingers {
 			var err error
-			if pingers[n], err = newPinger(addrs(peer)[0], 5*time.Second); err != nil {
+			if pingers[n], err = newPinger(lab.Addrs(peer)[0], 5*time.Second); err != nil {
 				return err
 			}
 			defer pingers[n].close()

@@ -79,9 +79,9 @@ func stay() error {
 		for m := range sites {
 			sites[m], err = i.AddSite(lab.SiteConfig{
 				Name:         fmt.Sprint(kind.Name, m),
-				Public:       addrs(fmt.Sprintf("192.0.2.%d", 2*n+m)),
-				Networks:     prefixes(fmt.Sprintf("10.%d.0.0/16", 2*n+m)),
-				GatewayAddrs: addrs(fmt.Sprintf("10.%d.0.1", 2*n+m)),
+				Public:       lab.Addrs(fmt.Sprintf("192.0.2.%d", 2*n+m)),
+				Networks:     lab.Prefixes(fmt.Sprintf("10.%d.0.0/16", 2*n+m)),
+				GatewayAddrs: lab.Addrs(fmt.Sprintf("10.%d.0.1", 2*n+m)),
 			})
 			if err != nil {
 				return err

@@ -34,7 +34,7 @@ func wwwSite() SiteConfig {
 	v4, v6 := netip.MustParseAddr("203.0.113.80"), netip.MustParseAddr("2001:db8:80::80")
 	return SiteConfig{
 		Name:     "www",
-		Public:   public("203.0.113.81", "2001:db8:81::1"),
+		Public:   Addrs("203.0.113.81", "2001:db8:81::1"),
 		Networks: []netip.Prefix{single(v4), single(v6)},
 		Machines: []Machine{{
 			Name: "www", Addrs: []netip.Addr{v4, v6}, Names: []string{"www.gov.uk"},
@@ -46,11 +46,11 @@ func wwwSite() SiteConfig {
 func officeSite() SiteConfig {
 	return SiteConfig{
 		Name:         "office",
-		Public:       public("192.0.2.10", "2001:db8:10::1"),
+		Public:       Addrs("192.0.2.10", "2001:db8:10::1"),
 		Networks:     networks("192.168.19.0"),
 		GatewayAddrs: both("192.168.19.1"),
 		HostAddrs:    both("192.168.19.20"),
-		HostPublic:   public("192.0.2.20", "2001:db8:10::20"),
+		HostPublic:   Addrs("192.0.2.20", "2001:db8:10::20"),
 	}
 }
 
@@ -58,7 +58,7 @@ func carrenzaSite() SiteConfig {
 	const domain = "management.publishing.service.gov.uk"
 	return SiteConfig{
 		Name:         "carrenza",
-		Public:       public("198.51.100.10", "2001:db8:20::1"),
+		Public:       Addrs("198.51.100.10", "2001:db8:20::1"),
 		Networks:     networks("10.3.0.0"),
 		GatewayAddrs: both("10.3.0.1"),
 		Machines: []Machine{
@@ -71,11 +71,11 @@ func carrenzaSite() SiteConfig {
 func (e environment) liveSite() SiteConfig {
 	return SiteConfig{
 		Name:         "live-" + e.name,
-		Public:       public(fmt.Sprintf("198.51.100.%d", 100+e.number), fmt.Sprintf("2001:db8:10%d::1", e.number)),
+		Public:       Addrs(fmt.Sprintf("198.51.100.%d", 100+e.number), fmt.Sprintf("2001:db8:10%d::1", e.number)),
 		Networks:     networks(e.addr(0, 0)),
 		GatewayAddrs: both(e.addr(0, 1)),
 		HostAddrs:    both(e.addr(0, 20)),
-		HostPublic:   public(fmt.Sprintf("198.51.100.%d", 120+e.number), fmt.Sprintf("2001:db8:10%d::20", e.number)),
+		HostPublic:   Addrs(fmt.Sprintf("198.51.100.%d", 120+e.number), fmt.Sprintf("2001:db8:10%d::20", e.number)),
 	}
 }
 
@@ -88,7 +88,7 @@ func (e environment) drSite() SiteConfig {
 	}
 	return SiteConfig{
 		Name:         "dr-" + e.name,
-		Public:       public(fmt.Sprintf("203.0.113.%d", 10+e.number), fmt.Sprintf("2001:db8:20%d::1", e.number)),
+		Public:       Addrs(fmt.Sprintf("203.0.113.%d", 10+e.number), fmt.Sprintf("2001:db8:20%d::1", e.number)),
 		Networks:     networks(e.addr(9, 0), e.addr(11, 0), e.addr(12, 0), e.addr(13, 0)),
 		GatewayAddrs: both(e.addr(9, 254)),
 		Machines: []Machine{
@@ -126,7 +126,7 @@ func (e environment) licensingSite() SiteConfig {
 	}
 	return SiteConfig{
 		Name:         "licensing-" + e.name,
-		Public:       public(fmt.Sprintf("203.0.113.%d", 20+e.number), fmt.Sprintf("2001:db8:30%d::1", e.number)),
+		Public:       Addrs(fmt.Sprintf("203.0.113.%d", 20+e.number), fmt.Sprintf("2001:db8:30%d::1", e.number)),
 		Networks:     networks("10.5.0.0"),
 		GatewayAddrs: both("10.5.0.254"),
 		Machines:     machines,
@@ -136,10 +136,6 @@ func (e environment) licensingSite() SiteConfig {
 // addr is an inner IPv4 address of the environment.
 func (e environment) addr(network, host int) string {
 	return fmt.Sprintf("10.%d.%d.%d", e.number, network, host)
-}
-
-func public(v4, v6 string) []netip.Addr {
-	return []netip.Addr{netip.MustParseAddr(v4), netip.MustParseAddr(v6)}
 }
 
 // both is an inner address in IPv4, and in IPv6 with the same digits: 10.3.11.6

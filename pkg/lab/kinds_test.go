@@ -82,7 +82,7 @@ func mustConnect(t *testing.T, p *pair) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	for _, to := range addrs(one, one6) {
+	for _, to := range lab.Addrs(one, one6) {
 		conn, err := p.near.Dial(ctx, "tcp", netip.AddrPortFrom(to, 5432).String())
 		must(t, err)
 		conn.Close()
@@ -151,7 +151,7 @@ func TestRekey(t *testing.T) {
 		rekeyed := make(chan error, 1)
 		var sent, answered int
 		must(t, p.near.Do(func() error {
-			pinger, err := newPinger(addrs(one)[0], time.Second)
+			pinger, err := newPinger(lab.Addrs(one)[0], time.Second)
 			if err != nil {
 				return err
 			}
@@ -206,7 +206,7 @@ func TestCloseChild(t *testing.T) {
 
 func TestBypass(t *testing.T) {
 	overEach(t, func(t *testing.T, p *pair) {
-		third, err := p.AddSite(lab.SiteConfig{Name: "third", Public: addrs("203.0.113.1")})
+		third, err := p.AddSite(lab.SiteConfig{Name: "third", Public: lab.Addrs("203.0.113.1")})
 		must(t, err)
 		host := p.near.Node
 		must(t, p.tunnel.Down())
@@ -244,9 +244,9 @@ func TestTwoTunnelsOfOneGateway(t *testing.T) {
 			p := newPairOver(t, kind)
 			other, err := p.AddSite(lab.SiteConfig{
 				Name:         "other",
-				Public:       addrs("203.0.113.1"),
-				Networks:     prefixes("10.3.0.0/24"),
-				GatewayAddrs: addrs("10.3.0.254"),
+				Public:       lab.Addrs("203.0.113.1"),
+				Networks:     lab.Prefixes("10.3.0.0/24"),
+				GatewayAddrs: lab.Addrs("10.3.0.254"),
 			})
 			must(t, err)
 			second, err := kind.Raise(p.Internet, p.near, other)

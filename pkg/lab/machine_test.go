@@ -89,13 +89,13 @@ func TestSiteErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer i.Close()
-	machine := lab.Machine{Name: "m", Addrs: addrs("10.1.0.1"), TCP: []uint16{1, 1}}
-	_, err = i.AddSite(lab.SiteConfig{Name: "a", Public: addrs("192.0.2.1"), Machines: []lab.Machine{machine}})
+	machine := lab.Machine{Name: "m", Addrs: lab.Addrs("10.1.0.1"), TCP: []uint16{1, 1}}
+	_, err = i.AddSite(lab.SiteConfig{Name: "a", Public: lab.Addrs("192.0.2.1"), Machines: []lab.Machine{machine}})
 	if err == nil {
 		t.Error("no error for a port that is used twice")
 	}
 	// IPv4 alone is fine.
-	s, err := i.AddSite(lab.SiteConfig{Name: "b", Public: addrs("192.0.2.2")})
+	s, err := i.AddSite(lab.SiteConfig{Name: "b", Public: lab.Addrs("192.0.2.2")})
 	if err != nil {
 		t.Fatal(err)
 	}

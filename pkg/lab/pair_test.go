@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"net/netip"
 	"testing"
 
 	"checkvpn/pkg/lab"
@@ -29,20 +28,6 @@ const (
 	peer6        = "2001:db8:2::1"
 )
 
-func addrs(s ...string) (a []netip.Addr) {
-	for _, s := range s {
-		a = append(a, netip.MustParseAddr(s))
-	}
-	return a
-}
-
-func prefixes(s ...string) (p []netip.Prefix) {
-	for _, s := range s {
-		p = append(p, netip.MustParsePrefix(s))
-	}
-	return p
-}
-
 // newPair makes one for a test. Such tests mostly wait, so they run side by side.
 func newPair(t *testing.T) *pair {
 	t.Helper()
@@ -64,24 +49,24 @@ func newPairOver(t *testing.T, kind lab.Kind) *pair {
 	p := &pair{Internet: i, kind: kind.Name}
 	p.near, err = i.AddSite(lab.SiteConfig{
 		Name:         "near",
-		Public:       addrs("192.0.2.1", "2001:db8:1::1"),
-		Networks:     prefixes("10.1.0.0/24", "fd00:1::/64"),
-		GatewayAddrs: addrs(nearGateway, nearGateway6),
-		HostAddrs:    addrs("10.1.0.20", "fd00:1::20"),
-		HostPublic:   addrs("192.0.2.20", "2001:db8:1::20"),
+		Public:       lab.Addrs("192.0.2.1", "2001:db8:1::1"),
+		Networks:     lab.Prefixes("10.1.0.0/24", "fd00:1::/64"),
+		GatewayAddrs: lab.Addrs(nearGateway, nearGateway6),
+		HostAddrs:    lab.Addrs("10.1.0.20", "fd00:1::20"),
+		HostPublic:   lab.Addrs("192.0.2.20", "2001:db8:1::20"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.far, err = i.AddSite(lab.SiteConfig{
 		Name:         "far",
-		Public:       addrs(peer, peer6),
-		Networks:     prefixes("10.2.0.0/24", "fd00:2::/64"),
-		GatewayAddrs: addrs("10.2.0.254", "fd00:2::254"),
+		Public:       lab.Addrs(peer, peer6),
+		Networks:     lab.Prefixes("10.2.0.0/24", "fd00:2::/64"),
+		GatewayAddrs: lab.Addrs("10.2.0.254", "fd00:2::254"),
 		Machines: []lab.Machine{
-			{Name: "one", Group: "numbers", Addrs: addrs(one, one6), TCP: []uint16{5432}},
-			{Name: "two", Group: "numbers", Addrs: addrs(two)},
-			{Name: "web", Addrs: addrs(web, web6), Names: []string{"web.example"}, HTTP: []uint16{80}, HTTPS: []uint16{443}},
+			{Name: "one", Group: "numbers", Addrs: lab.Addrs(one, one6), TCP: []uint16{5432}},
+			{Name: "two", Group: "numbers", Addrs: lab.Addrs(two)},
+			{Name: "web", Addrs: lab.Addrs(web, web6), Names: []string{"web.example"}, HTTP: []uint16{80}, HTTPS: []uint16{443}},
 		},
 	})
 	if err != nil {

@@ -112,12 +112,12 @@ func TestResolver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records := map[string][]netip.Addr{"web.example": addrs(web, web6)}
-	dns, err := p.near.ServeDNS(addrs(nearGateway)[0], records)
+	records := map[string][]netip.Addr{"web.example": lab.Addrs(web, web6)}
+	dns, err := p.near.ServeDNS(lab.Addrs(nearGateway)[0], records)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.near.SetResolver(addrs(nearGateway)...); err != nil {
+	if err := p.near.SetResolver(lab.Addrs(nearGateway)...); err != nil {
 		t.Fatal(err)
 	}
 	resolve := func(name string, wait time.Duration) lab.Result {
@@ -159,7 +159,7 @@ func TestSysctl(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := p.near.Do(func() error {
-		_, err := newPinger(addrs(one)[0], time.Second)
+		_, err := newPinger(lab.Addrs(one)[0], time.Second)
 		return err
 	})
 	if !errors.Is(err, os.ErrPermission) {

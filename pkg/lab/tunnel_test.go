@@ -90,7 +90,7 @@ func TestTCP(t *testing.T) {
 	p := newPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	for _, to := range addrs(one, one6) {
+	for _, to := range lab.Addrs(one, one6) {
 		conn, err := p.near.Dial(ctx, "tcp", netip.AddrPortFrom(to, 5432).String())
 		if err != nil {
 			t.Fatal(err)

@@ -48,10 +48,10 @@ func newFake(t *testing.T) (*lab.Site, *fake) {
 	must(t, err)
 	t.Cleanup(func() { i.Close() })
 	site, err := i.AddSite(lab.SiteConfig{
-		Name: "near", Public: addrs("192.0.2.1"),
+		Name: "near", Public: lab.Addrs("192.0.2.1"),
 		Networks:     []netip.Prefix{netip.MustParsePrefix("10.1.0.0/24")},
-		GatewayAddrs: addrs("10.1.0.1"),
-		HostAddrs:    addrs("10.1.0.20"),
+		GatewayAddrs: lab.Addrs("10.1.0.1"),
+		HostAddrs:    lab.Addrs("10.1.0.20"),
 	})
 	must(t, err)
 	f := &fake{n: map[byte]int{}, when: map[byte]func(){}}

@@ -119,18 +119,18 @@ func newSites(t *testing.T, privileged bool) *sites {
 	s := &sites{Internet: i}
 	s.near, err = i.AddSite(lab.SiteConfig{
 		Name:         "near",
-		Public:       addrs("192.0.2.1"),
+		Public:       lab.Addrs("192.0.2.1"),
 		Networks:     []netip.Prefix{netip.MustParsePrefix("10.1.0.0/24"), netip.MustParsePrefix("fd00:1::/64")},
-		GatewayAddrs: addrs("10.1.0.1", "fd00:1::1"),
-		HostAddrs:    addrs("10.1.0.20", "fd00:1::20"),
+		GatewayAddrs: lab.Addrs("10.1.0.1", "fd00:1::1"),
+		HostAddrs:    lab.Addrs("10.1.0.20", "fd00:1::20"),
 	})
 	must(t, err)
 	s.far, err = i.AddSite(lab.SiteConfig{
 		Name:         "far",
-		Public:       addrs("198.51.100.1"),
+		Public:       lab.Addrs("198.51.100.1"),
 		Networks:     []netip.Prefix{netip.MustParsePrefix("10.2.0.0/24"), netip.MustParsePrefix("fd00:2::/64")},
-		GatewayAddrs: addrs("10.2.0.254", "fd00:2::254"),
-		Machines:     []lab.Machine{{Name: "one", Addrs: addrs("10.2.0.1", "fd00:2::1")}, {Name: "more", Addrs: addrs("10.2.0.2", "10.2.0.3", "10.2.0.4")}},
+		GatewayAddrs: lab.Addrs("10.2.0.254", "fd00:2::254"),
+		Machines:     []lab.Machine{{Name: "one", Addrs: lab.Addrs("10.2.0.1", "fd00:2::1")}, {Name: "more", Addrs: lab.Addrs("10.2.0.2", "10.2.0.3", "10.2.0.4")}},
 	})
 	must(t, err)
 	s.tunnel, err = i.WireGuard(s.near, s.far)

@@ -159,8 +159,8 @@ func TestPath(t *testing.T) {
 		{"the interface of the route", probe.Path{Interface: "fake0"}, 5, ""},
 		{"another interface", probe.Path{Interface: "empty0"}, 0, ""},
 		{"an interface that is gone", probe.Path{Interface: "gone0"}, 0, "interface gone"},
-		{"an address of this machine", probe.Path{Source: addrs("10.1.0.20")[0]}, 5, ""},
-		{"an address that is gone", probe.Path{Source: addrs("10.1.0.99")[0]}, 0, "source address gone"},
+		{"an address of this machine", probe.Path{Source: lab.Addrs("10.1.0.20")[0]}, 5, ""},
+		{"an address that is gone", probe.Path{Source: lab.Addrs("10.1.0.99")[0]}, 0, "source address gone"},
 		{"a code point", probe.Path{DSCP: 46}, 5, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

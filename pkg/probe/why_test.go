@@ -30,13 +30,6 @@ type world struct {
 	barred    *lab.Site // the way there is prohibited
 }
 
-func addrs(s ...string) (a []netip.Addr) {
-	for _, s := range s {
-		a = append(a, netip.MustParseAddr(s))
-	}
-	return a
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -62,24 +55,24 @@ func newWorld(t *testing.T) *world {
 	w := &world{Internet: i}
 	w.near = site(lab.SiteConfig{
 		Name:         "near",
-		Public:       addrs("192.0.2.1", "2001:db8:1::1"),
+		Public:       lab.Addrs("192.0.2.1", "2001:db8:1::1"),
 		Networks:     []netip.Prefix{netip.MustParsePrefix("10.1.0.0/24"), netip.MustParsePrefix("fd00:1::/64")},
-		GatewayAddrs: addrs("10.1.0.1", "fd00:1::1"),
-		HostAddrs:    addrs("10.1.0.20", "fd00:1::20"),
-		HostPublic:   addrs("192.0.2.20", "2001:db8:1::20"),
+		GatewayAddrs: lab.Addrs("10.1.0.1", "fd00:1::1"),
+		HostAddrs:    lab.Addrs("10.1.0.20", "fd00:1::20"),
+		HostPublic:   lab.Addrs("192.0.2.20", "2001:db8:1::20"),
 	})
 	w.far = site(lab.SiteConfig{
 		Name:         "far",
-		Public:       addrs("198.51.100.1", "2001:db8:2::1"),
+		Public:       lab.Addrs("198.51.100.1", "2001:db8:2::1"),
 		Networks:     []netip.Prefix{netip.MustParsePrefix("10.2.0.0/24"), netip.MustParsePrefix("fd00:2::/64")},
-		GatewayAddrs: addrs("10.2.0.254", "fd00:2::254"),
+		GatewayAddrs: lab.Addrs("10.2.0.254", "fd00:2::254"),
 		Machines: []lab.Machine{
-			{Name: "fine", Addrs: addrs("10.2.0.1", "fd00:2::1")},
-			{Name: "rejected", Addrs: addrs("10.2.0.2", "fd00:2::2")},
+			{Name: "fine", Addrs: lab.Addrs("10.2.0.1", "fd00:2::1")},
+			{Name: "rejected", Addrs: lab.Addrs("10.2.0.2", "fd00:2::2")},
 		},
 	})
-	w.mute = site(lab.SiteConfig{Name: "mute", Public: addrs("198.51.100.3", "2001:db8:3::1")})
-	w.barred = site(lab.SiteConfig{Name: "barred", Public: addrs("198.51.100.4", "2001:db8:4::1")})
+	w.mute = site(lab.SiteConfig{Name: "mute", Public: lab.Addrs("198.51.100.3", "2001:db8:3::1")})
+	w.barred = site(lab.SiteConfig{Name: "barred", Public: lab.Addrs("198.51.100.4", "2001:db8:4::1")})
 	_, err = i.WireGuard(w.near, w.far)
 	must(t, err)
 
@@ -198,8 +191,8 @@ func TestWhyNobody(t *testing.T) {
 	}{
 		{"10.2.0.14", probe.Path{}, syscall.EACCES},
 		{"fd00:2::14", probe.Path{}, syscall.EACCES},
-		{"10.2.0.1", probe.Path{Source: addrs("10.1.0.99")[0]}, syscall.EADDRNOTAVAIL},
-		{"fd00:2::1", probe.Path{Source: addrs("fd00:1::99")[0]}, syscall.EADDRNOTAVAIL},
+		{"10.2.0.1", probe.Path{Source: lab.Addrs("10.1.0.99")[0]}, syscall.EADDRNOTAVAIL},
+		{"fd00:2::1", probe.Path{Source: lab.Addrs("fd00:1::99")[0]}, syscall.EADDRNOTAVAIL},
 		{"10.2.0.1", probe.Path{Interface: "gone"}, syscall.ENODEV},
 		{"fd00:2::1", probe.Path{Interface: "gone"}, syscall.ENODEV},
 	} {

@@ -74,6 +74,7 @@ var elsewhere = map[string][2]string{
 // instead are commands that take long, and what does the same in little time.
 var instead = map[string]string{
 	"make false-alarms": "make build >/dev/null && go run ./pkg/lab/falsealarms -checks 5",
+	"make bench":        "go run ./pkg/lab/bench -runs 1 -only '100 targets, 20 ms, raw'",
 }
 
 // world is the seven tunnels, and the plugins to ask about them.

@@ -28,20 +28,6 @@ type world struct {
 	authority      string // file of the laboratory's certificate authority
 }
 
-func addrs(s ...string) (a []netip.Addr) {
-	for _, s := range s {
-		a = append(a, netip.MustParseAddr(s))
-	}
-	return a
-}
-
-func prefixes(s ...string) (p []netip.Prefix) {
-	for _, s := range s {
-		p = append(p, netip.MustParsePrefix(s))
-	}
-	return p
-}
-
 // machines are fourteen: a1 to a5, b1 to b5 and c1 to c4, at 10.2.1.1 and so on.
 func machines() (list []lab.Machine) {
 	for g, group := range []string{"a", "b", "c"} {
@@ -49,7 +35,7 @@ func machines() (list []lab.Machine) {
 			list = append(list, lab.Machine{
 				Name:  fmt.Sprintf("%s%d", group, n),
 				Group: group,
-				Addrs: addrs(fmt.Sprintf("10.2.%d.%d", g+1, n), fmt.Sprintf("fd00:2:%d::%d", g+1, n)),
+				Addrs: lab.Addrs(fmt.Sprintf("10.2.%d.%d", g+1, n), fmt.Sprintf("fd00:2:%d::%d", g+1, n)),
 				Names: []string{fmt.Sprintf("%s%d.example", group, n)},
 				TCP:   []uint16{5432},
 			})
@@ -78,7 +64,7 @@ func newWorld(k lab.Kind, plugins string) (_ *world, err error) {
 	if w.tunnel, err = k.Raise(i, w.near, w.far); err != nil {
 		return nil, err
 	}
-	records := map[string][]netip.Addr{"www.example": addrs("203.0.113.80"), "alias.example": addrs("203.0.113.80")}
+	records := map[string][]netip.Addr{"www.example": lab.Addrs("203.0.113.80"), "alias.example": lab.Addrs("203.0.113.80")}
 	for _, m := range w.far.Machines {
 		records[m.Names[0]] = m.Addrs[:1]
 	}
@@ -91,26 +77,26 @@ func newWorld(k lab.Kind, plugins string) (_ *world, err error) {
 
 func (w *world) addSites() (err error) {
 	if w.near, err = w.AddSite(lab.SiteConfig{
-		Name: "near", Public: addrs("192.0.2.1", "2001:db8:1::1"),
-		Networks:     prefixes("10.1.0.0/24", "fd00:1::/64"),
-		GatewayAddrs: addrs("10.1.0.1", "fd00:1::1"),
-		HostAddrs:    addrs("10.1.0.20", "fd00:1::20"),
-		HostPublic:   addrs("192.0.2.20", "2001:db8:1::20"),
+		Name: "near", Public: lab.Addrs("192.0.2.1", "2001:db8:1::1"),
+		Networks:     lab.Prefixes("10.1.0.0/24", "fd00:1::/64"),
+		GatewayAddrs: lab.Addrs("10.1.0.1", "fd00:1::1"),
+		HostAddrs:    lab.Addrs("10.1.0.20", "fd00:1::20"),
+		HostPublic:   lab.Addrs("192.0.2.20", "2001:db8:1::20"),
 	}); err != nil {
 		return err
 	}
 	if w.far, err = w.AddSite(lab.SiteConfig{
-		Name: "far", Public: addrs("198.51.100.1", "2001:db8:2::1"),
-		Networks:     prefixes("10.2.0.0/16", "fd00:2::/32"),
-		GatewayAddrs: addrs("10.2.0.254", "fd00:2::254"),
+		Name: "far", Public: lab.Addrs("198.51.100.1", "2001:db8:2::1"),
+		Networks:     lab.Prefixes("10.2.0.0/16", "fd00:2::/32"),
+		GatewayAddrs: lab.Addrs("10.2.0.254", "fd00:2::254"),
 		Machines:     machines(),
 	}); err != nil {
 		return err
 	}
 	w.www, err = w.AddSite(lab.SiteConfig{
-		Name: "www", Public: addrs("203.0.113.81"),
-		Networks: prefixes("203.0.113.80/32"),
-		Machines: []lab.Machine{{Name: "www", Addrs: addrs("203.0.113.80"), Names: []string{"www.example"}, HTTPS: []uint16{443}}},
+		Name: "www", Public: lab.Addrs("203.0.113.81"),
+		Networks: lab.Prefixes("203.0.113.80/32"),
+		Machines: []lab.Machine{{Name: "www", Addrs: lab.Addrs("203.0.113.80"), Names: []string{"www.example"}, HTTPS: []uint16{443}}},
 	})
 	return err
 }
