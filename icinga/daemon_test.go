@@ -25,13 +25,20 @@ func seven(t *testing.T) *lab.World {
 	return w
 }
 
-// heavy tests load the machine, and would measure one another: one at a time.
-var heavy sync.Mutex
+// busy is held by the tests that load the machine: by all of them together, but
+// for that of the outages, which would measure the others.
+var busy sync.RWMutex
 
-func oneAtATime(t *testing.T) {
+func withOthers(t *testing.T) {
 	t.Helper()
-	heavy.Lock()
-	t.Cleanup(heavy.Unlock)
+	busy.RLock()
+	t.Cleanup(busy.RUnlock)
+}
+
+func alone(t *testing.T) {
+	t.Helper()
+	busy.Lock()
+	t.Cleanup(busy.Unlock)
 }
 
 // monitor is who the daemons run as.

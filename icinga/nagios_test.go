@@ -15,7 +15,7 @@ import (
 // TestNagios runs exactly the files of the folder nagios in the real daemon.
 func TestNagios(t *testing.T) {
 	t.Parallel()
-	oneAtATime(t)
+	withOthers(t)
 	t.Run("verifies", nagiosVerifies)
 	w := seven(t)
 	env := calm(t, environment(t, w))

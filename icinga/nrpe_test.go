@@ -114,7 +114,7 @@ var variants = []struct {
 // versions of its protocol, in four states of the world.
 func TestNRPE(t *testing.T) {
 	t.Parallel()
-	oneAtATime(t)
+	withOthers(t)
 	w := seven(t)
 	env := calm(t, environment(t, w))
 	askers := map[string]asker{} // by environment

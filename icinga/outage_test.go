@@ -8,7 +8,7 @@ import (
 // TestOutages cuts real tunnels under a real Icinga 2 and counts what it tells.
 func TestOutages(t *testing.T) {
 	t.Parallel()
-	oneAtATime(t)
+	alone(t)
 	var outages []*outage
 	add := func(name, kind string) *outage {
 		o := &outage{name: name, kind: kind, number: 101 + len(outages)}
