@@ -134,6 +134,9 @@ func (p *Probe) askICMP(ctx context.Context, r *record) {
 	pace.pay(ctx, set.Packets)
 	leave := pace.sit(ctx)
 	defer func() { leave() }()
+	if ctx.Err() != nil {
+		return
+	}
 	p.noteRoute(r)
 	awaitMTU := p.askMTU(ctx, r, mode)
 	ctx, done := context.WithCancel(ctx)

@@ -193,6 +193,9 @@ func (p *Probe) ask(ctx context.Context, r *record) {
 	}
 	leave := p.prober.pace.sit(ctx)
 	defer leave()
+	if ctx.Err() != nil {
+		return
+	}
 	p.noteRoute(r)
 	p.askConnection(ctx, r)
 }
