@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -24,7 +25,11 @@ func asCopy(change func(file string) error) func(*room, *exec.Cmd) {
 		text, err := os.ReadFile(cmd.Path)
 		copied := filepath.Join(r.dir, filepath.Base(cmd.Path))
 		if err == nil {
+			// A program that another row starts meanwhile would have the file open
+			// for a moment, and what is open for writing cannot be started.
+			syscall.ForkLock.RLock()
 			err = os.WriteFile(copied, text, 0o755)
+			syscall.ForkLock.RUnlock()
 		}
 		r.note(errors.Join(err, change(copied)))
 		cmd.Path = copied
