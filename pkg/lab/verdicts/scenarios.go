@@ -278,7 +278,7 @@ func impaired() []scenario {
 			cause: "black-hole", state: critical, says: []string{"bytes"}},
 		{name: "a gateway says too big", args: both(usual, words("--mtu", "1300")), breaks: func(w *world) error { return w.tunnel.SetMTU(1290) },
 			mends: func(w *world) error { return w.tunnel.SetMTU(1400) }, cause: "black-hole", state: critical, says: []string{"packets over 1290 bytes are too big, says 10.1.0.1"}},
-		{name: "every fortieth packet lost", args: usual, breaks: between(lab.Conditions{DropEvery: 40}), mends: mended, cause: "up", state: ok},
+		{name: "every hundredth packet lost", args: usual, breaks: between(lab.Conditions{DropEvery: 100}), mends: mended, cause: "up", state: ok},
 	}
 }
 
