@@ -74,17 +74,18 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	if document != nil {
 		return document(t, args, stdout)
 	}
-	// A reader that has gone must not end the program by a signal: it would be
-	// taken for CRITICAL.
-	signal.Ignore(syscall.SIGPIPE)
 	if text := information(t, args); text != "" {
+		signal.Ignore(syscall.SIGPIPE) // as below
 		_, _ = io.WriteString(stdout, text)
 		return nagios.Unknown.ExitCode()
 	}
-	// The work is mostly waiting: more processors cost more, and end no sooner.
-	runtime.GOMAXPROCS(1)
 	ctx, stop := onSignal(context.Background())
 	defer stop(nil)
+	// A reader that has gone must not end the program by a signal: it would be
+	// taken for CRITICAL.
+	signal.Ignore(syscall.SIGPIPE)
+	// The work is mostly waiting: more processors cost more, and end no sooner.
+	runtime.GOMAXPROCS(1)
 	// go-flags would print completions in place of checking, and exit 0.
 	os.Unsetenv("GO_FLAGS_COMPLETION")
 	// Libraries log what a far end says unasked; Icinga would merge it into
