@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -28,6 +30,15 @@ var (
 	errTime   = errors.New("the time of -t ran out")
 	errSignal = errors.New("stopped by a signal")
 )
+
+// limitProcessors keeps to one of them: the work is mostly waiting, and more cost
+// more and end no sooner. To shake hands over TLS is work, which must not keep
+// the answers of others waiting.
+func (p *plan) limitProcessors() {
+	if !slices.ContainsFunc(p.targets, func(t vpn.Target) bool { return t.Endpoint.Scheme == probe.HTTPS }) {
+		runtime.GOMAXPROCS(1)
+	}
+}
 
 // check asks everything, judges, and makes the output. When ctx ends, what is
 // known by then is printed.

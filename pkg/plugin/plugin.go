@@ -11,7 +11,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -84,8 +83,6 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	// A reader that has gone must not end the program by a signal: it would be
 	// taken for CRITICAL.
 	signal.Ignore(syscall.SIGPIPE)
-	// The work is mostly waiting: more processors cost more, and end no sooner.
-	runtime.GOMAXPROCS(1)
 	// go-flags would print completions in place of checking, and exit 0.
 	os.Unsetenv("GO_FLAGS_COMPLETION")
 	// Libraries log what a far end says unasked; Icinga would merge it into
@@ -140,6 +137,7 @@ func answer(ctx context.Context, t Tunnel, args []string, began time.Time, scree
 		return explain(t, p, began)
 	}
 	p.shedPrivilege()
+	p.limitProcessors()
 	return check(ctx, t, p, began)
 }
 
