@@ -19,6 +19,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"checkvpn/pkg/lab"
 )
@@ -206,17 +207,15 @@ func (n *icinga2) must(t *testing.T, method, path string, body, answer any) {
 // checked is a host or service, as the API has it.
 type checked struct {
 	Name      string
-	Command   any     `json:"check_command"`
-	State     float64 // of a host, 0 is up
-	Type      float64 `json:"state_type"` // 1 is hard
-	Reachable bool    `json:"last_reachable"`
-	LastCheck float64 `json:"last_check"`
-	Result    *struct {
+	State     float64  // of a host, 0 is up
+	Type      float64  `json:"state_type"` // 1 is hard
+	Reachable bool     `json:"last_reachable"`
+	LastCheck float64  `json:"last_check"`
+	Result    struct { // empty before the first check
 		Output   string
-		Perfdata []any `json:"performance_data"`
-		Exit     float64
-		Command  any
-		Source   string `json:"check_source"`
+		Perfdata []any   `json:"performance_data"`
+		Began    float64 `json:"execution_start"` // Unix time in seconds
+		Source   string  `json:"check_source"`
 	} `json:"last_check_result"`
 	Vars map[string]any
 }
@@ -254,20 +253,25 @@ func (n *icinga2) object(t *testing.T, kind, name string) checked {
 	return answer.Results[0].Attrs
 }
 
-// checkNow has something checked at once, and waits for the result.
+// checkNow has something checked, and waits for the result of a check that
+// began after the call.
 func (n *icinga2) checkNow(t *testing.T, kind, name string) checked {
 	t.Helper()
-	last := n.object(t, kind, name).LastCheck
-	n.must(t, http.MethodPost, "actions/reschedule-check", map[string]any{
-		"type":                        map[string]string{"hosts": "Host", "services": "Service"}[kind],
-		strings.TrimSuffix(kind, "s"): name, "force": true,
-	}, nil)
-	var now checked
-	eventually(t, "a check of "+name, limit, func() bool {
-		now = n.object(t, kind, name)
-		return now.LastCheck > last
-	})
-	return now
+	called := float64(time.Now().UnixNano()) / 1e9
+	for last := n.object(t, kind, name).LastCheck; ; {
+		n.must(t, http.MethodPost, "actions/reschedule-check", map[string]any{
+			"type":                        map[string]string{"hosts": "Host", "services": "Service"}[kind],
+			strings.TrimSuffix(kind, "s"): name, "force": true,
+		}, nil)
+		eventually(t, "a check of "+name, limit, func() bool { return n.object(t, kind, name).LastCheck > last })
+		// Icinga takes over a result while its API reads it out, so that the time
+		// may be new and the rest old. The time comes last: now all is new.
+		now := n.object(t, kind, name)
+		if now.Result.Began >= called {
+			return now
+		}
+		last = now.LastCheck // of a check that was under way
+	}
 }
 
 // notification is one that Icinga sent.
