@@ -109,7 +109,7 @@ false-alarms: build ## count the false alarms over a lossy tunnel, beside check_
 	go run ./pkg/lab/falsealarms
 
 # The second measures inside a process, on the loopback.
-bench: tools build ## measure beside check_icmp, check_ping and fping; takes ten minutes
+bench: tools build ## measure beside check_icmp, check_ping and fping; takes a quarter of an hour
 	go run ./pkg/lab/bench -markdown $(BIN)/bench.md
 	go test -run '^$$' -bench . -benchmem ./pkg/vpn ./pkg/plugin ./pkg/probe
 
