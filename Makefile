@@ -3,7 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
 BIN     := bin
 
-.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts false-alarms bench faults fuzz vuln clean
+.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts record false-alarms odds bench faults fuzz vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
@@ -71,6 +71,7 @@ test: tools build ## run every check and test; installs what they need
 	# One package at a time: real tunnels with real timeouts share two cores badly.
 	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(filter-out $(OUTSIDE),$(shell go list ./...))
 	go test -count=1 -p 1 -timeout 20m $(OUTSIDE)
+	go test -count=1 -run '^TestOdds$$' ./pkg/vpn
 	go test -count=1 -run 'TestLife|TestInstall' ./.package
 
 test-packages: tools ## test the packages of both kinds, and that they can be built again alike
@@ -105,8 +106,15 @@ demo: build ## check the seven tunnels of a laboratory, healthy and broken
 verdicts: tools ## break real tunnels in every way, and print what the plugins say
 	go run ./pkg/lab/verdicts
 
+record: tools ## record an outage of each cause and kind of tunnel, for pkg/vpn/testdata
+	rm -f pkg/vpn/testdata/*.events
+	go run ./pkg/lab/verdicts -record pkg/vpn/testdata
+
 false-alarms: build ## count the false alarms over a lossy tunnel, beside check_icmp
 	go run ./pkg/lab/falsealarms
+
+odds: ## simulate up to 200,000 checks of each kind, and print how often they are right; ODDS=0.1 does a tenth
+	go test ./pkg/vpn -count=1 -run '^TestOdds$$' -v -timeout 2h -odds $(ODDS)
 
 # The second measures inside a process, on the loopback.
 bench: tools build ## measure beside check_icmp, check_ping and fping; takes a quarter of an hour
@@ -116,6 +124,7 @@ bench: tools build ## measure beside check_icmp, check_ping and fping; takes a q
 faults: tools ## show the plugins faults and hostile far ends, and print what they say
 	go run ./pkg/lab/faults
 
+ODDS     := 1
 FUZZTIME := 30s
 
 fuzz: ## run each fuzz target for FUZZTIME, and 10,000 random argument lists

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/plugin"
 	"checkvpn/pkg/plugin/script"
 	"checkvpn/pkg/vpn"
 )
@@ -26,23 +28,54 @@ func TestImpact(t *testing.T) {
 		want               nagios.State
 		text               string
 	}{
-		{vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "data replication will pause"},
-		{vpn.NearDown, nagios.Critical, 1, 0, nagios.Critical, "data replication will pause"},
-		{vpn.ServiceDown, nagios.Warning, 1, 1, nagios.Warning, "Part of the data replication"},
-		{vpn.ServiceDown, nagios.Warning, 0, 2, nagios.Critical, "Data replication pauses"},
+		{vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "replication is paused"},
+		{vpn.NearDown, nagios.Critical, 1, 0, nagios.Critical, "replication is paused"},
+		{vpn.ServiceDown, nagios.Warning, 1, 1, nagios.Warning, "Part of the replication"},
+		{vpn.ServiceDown, nagios.Warning, 0, 2, nagios.Critical, "Replication is paused"},
 		{vpn.Degraded, nagios.Critical, 0, 0, nagios.Critical, ""},
 		{vpn.Partial, nagios.Warning, 0, 2, nagios.Warning, ""},
 		{vpn.Up, nagios.OK, 2, 0, nagios.OK, ""},
 	}
 	for _, test := range tests {
-		v := vpn.Verdict{Cause: test.cause, State: test.state}
+		problem := vpn.Problem{Cause: test.cause, State: test.state}
+		v := vpn.Verdict{Problems: []vpn.Problem{problem}}
 		for i := range test.answering + test.failing {
-			v.Findings = append(v.Findings, vpn.Finding{
-				Observation: vpn.Observation{Target: vpn.Target{Role: vpn.Replication}}, Answers: i < test.answering})
+			fate := vpn.Silent
+			if i < test.answering {
+				fate = vpn.Answers
+			}
+			v.Findings = append(v.Findings, vpn.Finding{Target: vpn.Target{Role: vpn.Role{Name: "replication"}}, Fate: fate})
 		}
-		got := impact(v, time.Time{})
+		got := impact(v, problem, false)
 		if got.State != test.want || !strings.Contains(got.Text, test.text) || test.text == "" && got.Text != "" {
 			t.Errorf("%s with %d of %d: got %s, %q", test.cause, test.answering, test.answering+test.failing, got.State, got.Text)
 		}
+	}
+}
+
+func TestFirstLines(t *testing.T) { script.FirstLines(t, "check_vpn_dr", "replication") }
+
+// TestRecordings judges recorded outages of real tunnels again, one of each cause
+// and kind of tunnel: what comes out must be what was said when it happened. make
+// record makes them anew.
+func TestRecordings(t *testing.T) {
+	files, err := filepath.Glob("../pkg/vpn/testdata/*.events")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("%d recordings, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			recorded, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(string(recorded)), "\n")
+			var now strings.Builder
+			plugin.Run(tunnel(), []string{"--replay=" + file, "-o", "json", "-E", "production"}, &now)
+			if got, want := strings.TrimSpace(now.String()), lines[len(lines)-1]; got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
 	}
 }

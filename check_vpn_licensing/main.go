@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"time"
 
 	"checkvpn/pkg/nagios"
 	"checkvpn/pkg/plugin"
@@ -17,36 +16,37 @@ func tunnel() plugin.Tunnel {
 	var options struct {
 		Public plugin.Values `long:"public" value-name:"TARGET" unquote:"false" description:"the licence application over the internet, not the VPN: are applicants affected?"`
 	}
+	public := vpn.Role{Name: "public"} // over the internet, not the VPN
 	return plugin.Tunnel{
 		Name:  "licensing",
 		Title: "licensing VPN",
-		About: "Watches the VPN between the live organisation and Licensing in an environment. When it goes down, Licensing machines appear as unreachable hosts. Applying for a licence goes on: it takes the internet, not the VPN.",
+		About: "Watches the VPN between the live organisation and Licensing in an environment. When it goes down, Licensing hosts appear as unreachable hosts. Applying for a licence goes on: it takes the internet, not the VPN.",
 		Examples: []string{
 			"-E staging -H 10.5.0.1",
 			"-E production --near 10.3.0.1 --peer 203.0.113.23 -H licensify-lb-1=10.5.0.101 -H licensing-mongo-1/mongo=10.5.0.16 --public https://www.gov.uk/apply-for-a-licence",
 			"--extra-opts=licensing-staging -o json",
 		},
 		Options: &options,
-		Roles:   []plugin.Role{{Role: vpn.Public, Targets: &options.Public}},
+		Roles:   []plugin.Role{{Role: public, Targets: &options.Public}},
 		Impact:  impact,
 	}
 }
 
-func impact(v vpn.Verdict, _ time.Time) plugin.Impact {
-	answering, asked := v.Role(vpn.Public)
+func impact(v vpn.Verdict, p vpn.Problem, _ bool) plugin.Impact {
+	answering, asked := v.Role("public")
 	switch {
-	case v.Down() && asked > 0 && answering == asked:
-		return plugin.Impact{State: nagios.Warning, Text: "Licensing hosts appear unreachable, applying for a licence goes on"}
-	case v.Down() && asked > 0:
-		return plugin.Impact{State: nagios.Critical, Text: "Licensing hosts appear unreachable and applying for a licence fails"}
-	case v.Down():
+	case p.Cause.Down() && asked > 0 && answering == asked:
+		return plugin.Impact{State: nagios.Warning, Text: "Licensing hosts unreachable, licence applications still work"}
+	case p.Cause.Down() && asked > 0:
+		return plugin.Impact{State: nagios.Critical, Text: "Licensing hosts unreachable and licence applications fail"}
+	case p.Cause.Down():
 		return plugin.Impact{
 			State: nagios.Critical,
-			Text:  "Licensing hosts appear unreachable",
-			Notes: []string{"Whether applying for a licence goes on was not asked: --public would tell."},
+			Text:  "Licensing hosts unreachable",
+			Notes: []string{"Whether licence applications still work was not asked: --public would tell."},
 		}
-	case v.Cause == vpn.ServiceDown:
-		return plugin.Impact{State: nagios.Warning, Text: "Applying for a licence fails, and it is not the VPN"}
+	case p.Cause == vpn.ServiceDown:
+		return plugin.Impact{State: nagios.Warning, Text: "Licence applications fail, and it is not the VPN"}
 	}
-	return plugin.Impact{State: v.State}
+	return plugin.Impact{State: p.State}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -26,21 +25,25 @@ func TestImpact(t *testing.T) {
 		want               nagios.State
 		text               string
 	}{
-		{vpn.TunnelDown, nagios.Critical, 1, 0, nagios.Warning, "applying for a licence goes on"},
-		{vpn.TunnelDown, nagios.Critical, 0, 1, nagios.Critical, "applying for a licence fails"},
-		{vpn.PeerDown, nagios.Critical, 1, 1, nagios.Critical, "applying for a licence fails"},
-		{vpn.Down, nagios.Critical, 0, 0, nagios.Critical, "Licensing hosts appear unreachable"},
+		{vpn.TunnelDown, nagios.Critical, 1, 0, nagios.Warning, "licence applications still work"},
+		{vpn.TunnelDown, nagios.Critical, 0, 1, nagios.Critical, "licence applications fail"},
+		{vpn.PeerDown, nagios.Critical, 1, 1, nagios.Critical, "licence applications fail"},
+		{vpn.Down, nagios.Critical, 0, 0, nagios.Critical, "Licensing hosts unreachable"},
 		{vpn.ServiceDown, nagios.Warning, 0, 1, nagios.Warning, "it is not the VPN"},
 		{vpn.Degraded, nagios.Critical, 1, 0, nagios.Critical, ""},
 		{vpn.Up, nagios.OK, 1, 0, nagios.OK, ""},
 	}
 	for _, test := range tests {
-		v := vpn.Verdict{Cause: test.cause, State: test.state}
+		problem := vpn.Problem{Cause: test.cause, State: test.state}
+		v := vpn.Verdict{Problems: []vpn.Problem{problem}}
 		for i := range test.answering + test.failing {
-			v.Findings = append(v.Findings, vpn.Finding{
-				Observation: vpn.Observation{Target: vpn.Target{Role: vpn.Public}}, Answers: i < test.answering})
+			fate := vpn.Silent
+			if i < test.answering {
+				fate = vpn.Answers
+			}
+			v.Findings = append(v.Findings, vpn.Finding{Target: vpn.Target{Role: vpn.Role{Name: "public"}}, Fate: fate})
 		}
-		got := impact(v, time.Time{})
+		got := impact(v, problem, false)
 		if got.State != test.want || !strings.Contains(got.Text, test.text) || test.text == "" && got.Text != "" {
 			t.Errorf("%s with %d of %d: got %s, %q", test.cause, test.answering, test.answering+test.failing, got.State, got.Text)
 		}
@@ -49,3 +52,5 @@ func TestImpact(t *testing.T) {
 		}
 	}
 }
+
+func TestFirstLines(t *testing.T) { script.FirstLines(t, "check_vpn_licensing", "public") }

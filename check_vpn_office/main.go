@@ -40,13 +40,18 @@ func tunnel() plugin.Tunnel {
 			"--near 192.168.19.1 --peer 198.51.100.10 -H monitoring-1=10.3.0.20 --service vcloud=https://vcloud-director.management.publishing.service.gov.uk/ --bank-holidays /etc/check-vpn/bank-holidays.json",
 			"-H 10.3.0.20 --office-hours 'Mon-Thu 09:00-17:30,Fri 09:00-17:00'",
 		},
-		Options: o,
-		Roles:   []plugin.Role{{Role: vpn.Service, Targets: &o.Service}},
-		Prepare: o.prepare,
-		Moments: o.moments,
-		Impact:  o.impact,
+		Options:    o,
+		Roles:      []plugin.Role{{Role: service, Targets: &o.Service}},
+		Prepare:    o.prepare,
+		Staffed:    o.staffed,
+		HoursGiven: o.hoursGiven,
+		Impact:     impact,
+		Notes:      o.notes,
 	}
 }
+
+// service is what a responder needs.
+var service = vpn.Role{Name: "service", ThroughTunnel: true}
 
 func (o *office) prepare() (err error) {
 	if o.hours, err = parseHours(o.OfficeHours.String()); err != nil {
@@ -70,24 +75,19 @@ func (o *office) prepare() (err error) {
 	return nil
 }
 
-func (o *office) impact(v vpn.Verdict, now time.Time) plugin.Impact {
-	staffed, now := o.staffed(now), now.In(o.zone)
-	impact := plugin.Impact{State: v.State}
-	services, asked := v.Role(vpn.Service)
+func impact(v vpn.Verdict, p vpn.Problem, staffed bool) plugin.Impact {
+	services, asked := v.Role("service")
 	switch {
-	case v.Down() && staffed:
-		impact.State, impact.Text = nagios.Warning, "In office hours little is lost"
-	case v.Down():
-		impact.State, impact.Text = nagios.Critical, "Responders at home reach only one of monitoring or vCloud Director"
-	case v.Cause == vpn.ServiceDown && services == 0 && asked > 0 && !staffed:
-		impact.State, impact.Text = nagios.Critical, "Responders cannot work, and it is not the VPN"
-	case v.Cause == vpn.ServiceDown:
-		impact.State, impact.Text = nagios.Warning, "It is not the VPN"
+	case p.Cause.Down() && staffed:
+		return plugin.Impact{State: nagios.Warning, Text: "Low impact in office hours"}
+	case p.Cause.Down():
+		return plugin.Impact{State: nagios.Critical, Text: "Responders reach monitoring or vCloud Director, not both"}
+	case p.Cause == vpn.ServiceDown && services == 0 && asked > 0 && !staffed:
+		return plugin.Impact{State: nagios.Critical, Text: "Responders cannot work, and it is not the VPN"}
+	case p.Cause == vpn.ServiceDown:
+		return plugin.Impact{State: nagios.Warning, Text: "It is not the VPN"}
 	}
-	if o.holidays.outdated(now) {
-		impact.Notes = append(impact.Notes, "The file of --bank-holidays has no date from today on: get a new one.")
-	}
-	return impact
+	return plugin.Impact{State: p.State}
 }
 
 func (o *office) staffed(now time.Time) bool {
@@ -95,16 +95,16 @@ func (o *office) staffed(now time.Time) bool {
 	return o.hours.include(now) && !o.holidays.include(now)
 }
 
-// moments are now and, where there is one within two weeks, a time at which it
-// is otherwise.
-func (o *office) moments(now time.Time) []plugin.Moment {
-	name := map[bool]string{true: "in office hours", false: "outside office hours"}
-	staffed := o.staffed(now)
-	moments := []plugin.Moment{{Name: name[staffed] + ", as now", Time: now}}
-	for t := now; t.Before(now.AddDate(0, 0, 14)); t = t.Add(5 * time.Minute) {
-		if o.staffed(t) != staffed {
-			return append(moments, plugin.Moment{Name: name[!staffed], Time: t})
-		}
-	}
-	return moments
+// hoursGiven tells whether the command line or a file says anything of the hours.
+func (o *office) hoursGiven() bool {
+	return o.OfficeHours.String() != defaultHours || o.BankHolidays.Given()
 }
+
+func (o *office) notes(now time.Time) []string {
+	if !o.holidays.outdated(now.In(o.zone)) {
+		return nil
+	}
+	return []string{"The file of --bank-holidays has no date from today on: get a new one."}
+}
+
+const defaultHours = "Mon-Fri 09:30-17:30"

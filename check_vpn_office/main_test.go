@@ -49,17 +49,17 @@ func TestImpact(t *testing.T) {
 		want               nagios.State
 		text               string
 	}{
-		{"Monday at noon", "2026-11-23 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Warning, "In office hours"},
-		{"the first minute", "2026-11-23 09:30:00", vpn.Down, nagios.Critical, 0, 0, nagios.Warning, "In office hours"},
-		{"just before it", "2026-11-23 09:29:59", vpn.Down, nagios.Critical, 0, 0, nagios.Critical, "only one of monitoring or vCloud Director"},
-		{"the last second", "2026-11-23 17:29:59", vpn.PeerDown, nagios.Critical, 0, 0, nagios.Warning, "In office hours"},
-		{"just after it", "2026-11-23 17:30:00", vpn.PeerDown, nagios.Critical, 0, 0, nagios.Critical, "only one of"},
-		{"midnight", "2026-11-24 00:00:00", vpn.NearDown, nagios.Critical, 0, 0, nagios.Critical, "only one of"},
-		{"Saturday", "2026-11-28 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "only one of"},
-		{"a bank holiday on a Monday", "2026-12-28 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "only one of"},
-		{"the day after", "2026-12-29 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Warning, "In office hours"},
-		{"summer time begins", "2026-03-30 09:30:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Warning, "In office hours"},
-		{"summer time ends", "2026-10-26 09:29:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "only one of"},
+		{"Monday at noon", "2026-11-23 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Warning, "Low impact in office hours"},
+		{"the first minute", "2026-11-23 09:30:00", vpn.Down, nagios.Critical, 0, 0, nagios.Warning, "Low impact in office hours"},
+		{"just before it", "2026-11-23 09:29:59", vpn.Down, nagios.Critical, 0, 0, nagios.Critical, "monitoring or vCloud Director, not both"},
+		{"the last second", "2026-11-23 17:29:59", vpn.PeerDown, nagios.Critical, 0, 0, nagios.Warning, "Low impact in office hours"},
+		{"just after it", "2026-11-23 17:30:00", vpn.PeerDown, nagios.Critical, 0, 0, nagios.Critical, "monitoring or vCloud Director, not both"},
+		{"midnight", "2026-11-24 00:00:00", vpn.NearDown, nagios.Critical, 0, 0, nagios.Critical, "monitoring or vCloud Director, not both"},
+		{"Saturday", "2026-11-28 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "monitoring or vCloud Director, not both"},
+		{"a bank holiday on a Monday", "2026-12-28 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "monitoring or vCloud Director, not both"},
+		{"the day after", "2026-12-29 12:00:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Warning, "Low impact in office hours"},
+		{"summer time begins", "2026-03-30 09:30:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Warning, "Low impact in office hours"},
+		{"summer time ends", "2026-10-26 09:29:00", vpn.TunnelDown, nagios.Critical, 0, 0, nagios.Critical, "monitoring or vCloud Director, not both"},
 		{"one service fails at night", "2026-11-23 03:00:00", vpn.ServiceDown, nagios.Warning, 1, 1, nagios.Warning, "not the VPN"},
 		{"all services fail at night", "2026-11-23 03:00:00", vpn.ServiceDown, nagios.Warning, 0, 2, nagios.Critical, "not the VPN"},
 		{"all services fail in office hours", "2026-11-23 12:00:00", vpn.ServiceDown, nagios.Warning, 0, 2, nagios.Warning, "not the VPN"},
@@ -76,46 +76,26 @@ func TestImpact(t *testing.T) {
 			if err := o.prepare(); err != nil {
 				t.Fatal(err)
 			}
-			v := vpn.Verdict{Cause: test.cause, State: test.state}
+			problem := vpn.Problem{Cause: test.cause, State: test.state}
+			v := vpn.Verdict{Problems: []vpn.Problem{problem}}
 			for i := range test.answering + test.failing {
-				v.Findings = append(v.Findings, vpn.Finding{
-					Observation: vpn.Observation{Target: vpn.Target{Role: vpn.Service}}, Answers: i < test.answering})
+				fate := vpn.Silent
+				if i < test.answering {
+					fate = vpn.Answers
+				}
+				v.Findings = append(v.Findings, vpn.Finding{Target: vpn.Target{Role: service}, Fate: fate})
 			}
-			// The clock of the machine may be in any zone.
-			got := o.impact(v, london(t, test.clock).In(time.FixedZone("far away", -9*3600)))
+			// The clock of the host may be in any zone.
+			now := london(t, test.clock).In(time.FixedZone("far away", -9*3600))
+			got := impact(v, problem, o.staffed(now))
 			if got.State != test.want || !strings.Contains(got.Text, test.text) || test.text == "" && got.Text != "" {
 				t.Errorf("got %s, %q", got.State, got.Text)
 			}
-			if outdated := test.clock > "2026-12-29"; outdated != (len(got.Notes) > 0) {
-				t.Errorf("got notes %q", got.Notes)
+			if outdated := test.clock > "2026-12-29"; outdated != (len(o.notes(now)) > 0) {
+				t.Errorf("got notes %q", o.notes(now))
 			}
 		})
 	}
 }
 
-func TestMoments(t *testing.T) {
-	tests := []struct{ hours, clock, want string }{
-		{"Mon-Fri 09:30-17:30", "2026-11-23 12:00:00", "in office hours, as now; outside office hours"},
-		{"Mon-Fri 09:30-17:30", "2026-11-22 12:00:00", "outside office hours, as now; in office hours"},
-		{"never", "2026-11-23 12:00:00", "outside office hours, as now"},
-		{"always", "2026-11-23 12:00:00", "in office hours, as now"},
-	}
-	for _, test := range tests {
-		o := &office{}
-		o.OfficeHours.Set(test.hours)
-		o.Timezone.Set("Europe/London")
-		if err := o.prepare(); err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for i, m := range o.moments(london(t, test.clock)) {
-			names = append(names, m.Name)
-			if staffed := strings.HasPrefix(m.Name, "in "); o.staffed(m.Time) != staffed || i == 0 && !strings.HasSuffix(m.Name, "as now") {
-				t.Errorf("%s at %s: %s is %v", test.hours, test.clock, m.Name, m.Time)
-			}
-		}
-		if got := strings.Join(names, "; "); got != test.want {
-			t.Errorf("%s at %s: got %s, want %s", test.hours, test.clock, got, test.want)
-		}
-	}
-}
+func TestFirstLines(t *testing.T) { script.FirstLines(t, "check_vpn_office", "service") }

@@ -170,12 +170,12 @@ func TestCommands(t *testing.T) {
 func optionsOf(t *testing.T, plugin string) (options []string) {
 	t.Helper()
 	help, _ := exec.Command(filepath.Join(plugins, plugin), "-h").Output()
-	for _, m := range regexp.MustCompile(`(?m)^ +(-\w)?(?:, | {2,})?(--[a-z-]+)?(?:=|\[|\s|$)`).FindAllStringSubmatch(string(help), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^ +(-\w)?(?:, | {2,})?(--[a-z0-9-]+)?(?:=|\[|\s|$)`).FindAllStringSubmatch(string(help), -1) {
 		option := m[2]
 		if option == "" {
 			option = m[1]
 		}
-		if option != "" && !slices.Contains([]string{"--help", "--version", "--explain"}, option) {
+		if option != "" && !slices.Contains([]string{"--help", "--version", "--explain", "--replay"}, option) {
 			options = append(options, option)
 		}
 	}

@@ -114,7 +114,7 @@ func calm(t *testing.T, env []string) []string {
 	for _, variable := range env {
 		if dir, ok := strings.CutPrefix(variable, "MP_CONFIG_PATH="); ok {
 			file := filepath.Join(dir, "check_vpn.ini")
-			text := regexp.MustCompile(`(?m)^\[.*\]$`).ReplaceAllString(read(t, file), "$0\nwarning = 1900,99%\ncritical = 2000,100%\nmax-packets = 6\ntimeout = 20")
+			text := regexp.MustCompile(`(?m)^\[.*\]$`).ReplaceAllString(read(t, file), "$0\nwarning = 1900,99%\ncritical = 2000,100%\ntimeout = 20")
 			write(t, file, strings.ReplaceAll(text, "https://www.", "http://www.")) // no handshakes in between
 		}
 	}

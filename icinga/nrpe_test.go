@@ -172,8 +172,31 @@ func TestNRPE(t *testing.T) {
 		asking.Wait()
 		if s.state == "the tunnel is dead" {
 			slow(t, askers["production"])
+			brief(t, askers["production"])
 		}
 	}
+}
+
+// brief asks for a dead tunnel by the protocol that cuts at 1,023 bytes: the cause,
+// what to do and the gateways still arrive, with all the figures asked for.
+func brief(t *testing.T, a asker) {
+	t.Helper()
+	for _, c := range nrpeCommands(t, "check_vpn.cfg") {
+		if c.name != "check_vpn_dr_production" {
+			continue
+		}
+		r, err := a.byNRPE(c, nrpePort, "-2", "-t", "30:3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"Cause: tunnel-down", "\n1. ", "\n2. ", "\n[OK] near ", "\n[OK] peer "} {
+			if !strings.Contains(r.Stdout, want) {
+				t.Errorf("check_nrpe -2 does not show %q: %s", want, r.Stdout)
+			}
+		}
+		return
+	}
+	t.Error("no command for the DR tunnel of production")
 }
 
 func environmentOf(c nrpeCommand) string {

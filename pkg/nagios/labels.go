@@ -11,8 +11,8 @@ const (
 )
 
 // Labels maps each name to a perfdata label that needs no quotes and that
-// all daemons read alike: [A-Za-z0-9._-], 1 to 64 characters. Every other
-// character becomes "_". Of equal labels the first keeps its text, the later
+// all daemons read alike: [A-Za-z0-9_-], 1 to 64 characters. Every other
+// character becomes "_", a dot too, because it splits names in Graphite. Of equal labels the first keeps its text, the later
 // ones get _2, _3 and so on, passing over labels that other names have. The
 // same names in the same order always get the same labels.
 func Labels(names []string) []string { return uniqueLabels(names, maxName) }
@@ -63,5 +63,5 @@ func cleanLabel(name string, limit int) string {
 
 func isLabelRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
-		r == '.' || r == '_' || r == '-'
+		r == '_' || r == '-'
 }

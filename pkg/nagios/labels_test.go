@@ -12,7 +12,7 @@ func TestLabels(t *testing.T) {
 	long := strings.Repeat("a", 100)
 	for _, c := range []struct{ names, want []string }{
 		{nil, []string{}},
-		{[]string{"mongo-4.backend", "DR_1"}, []string{"mongo-4.backend", "DR_1"}},
+		{[]string{"mongo-4.backend", "DR_1"}, []string{"mongo-4_backend", "DR_1"}},
 		{[]string{"https://a/b?c=d", "it's", "a b", "a|b"}, []string{"https___a_b_c_d", "it_s", "a_b", "a_b_2"}},
 		{[]string{"", "", " "}, []string{"_", "__2", "__3"}},
 		{[]string{"caf\u00e9", "\xff"}, []string{"caf_", "_"}},

@@ -2,6 +2,7 @@ package nagios
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,36 +30,45 @@ type Datum struct {
 // "b" and "B" differently, and drops what it does not know.
 var places = map[string]int{"ms": 3, "s": 6, "%": 2, "us": -1, "B": -1, "c": -1, "": -1}
 
-// renderPerfdata gives the leading items that fit into maxPerfdata, behind a
-// pipe. An item is there whole or not at all. Labels do not depend on which items
-// are absent. The library writes the items; its Check would put them together in
-// a time that grows with the square of their number.
-func renderPerfdata(data []Datum) string {
+// renderPerfdata gives the leading items of two lists that fit into maxPerfdata
+// together. An item is there whole or not at all. Labels are unique over both,
+// and do not depend on which items are absent. The library writes the items; its
+// Check would put them together in a time that grows with the square of their
+// number.
+func renderPerfdata(first, more []Datum) (line, last string) {
+	data := slices.Concat(first, more)
 	names := make([]string, len(data))
 	for i, datum := range data {
 		names[i] = datum.Label
 	}
-	var out strings.Builder
-	out.WriteString(" |")
+	var items [2][]string
+	room := maxPerfdata
 	for i, label := range uniqueLabels(names, maxLabel) {
-		datum := data[i]
-		if !datum.measured() {
-			continue
-		}
-		item, err := nagiosplugin.NewPerfDatum(label, datum.Unit, datum.rounded(), datum.thresholds()...)
-		if err != nil {
-			continue
-		}
-		text := " " + item.String()
-		if out.Len()+len(text) > maxPerfdata {
+		item, ok := data[i].render(label)
+		if room -= len(item) + 1; ok && room < 0 {
 			break
 		}
-		out.WriteString(text)
+		if ok {
+			part := 0
+			if i >= len(first) {
+				part = 1
+			}
+			items[part] = append(items[part], item)
+		}
 	}
-	if out.Len() == len(" |") {
-		return ""
+	return strings.Join(items[0], " "), strings.Join(items[1], " ")
+}
+
+// render is one item; false if there is no figure.
+func (d Datum) render(label string) (string, bool) {
+	if !d.measured() {
+		return "", false
 	}
-	return out.String()
+	item, err := nagiosplugin.NewPerfDatum(label, d.Unit, d.rounded(), d.thresholds()...)
+	if err != nil {
+		return "", false
+	}
+	return item.String(), true
 }
 
 func (d Datum) measured() bool {

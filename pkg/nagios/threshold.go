@@ -26,9 +26,30 @@ func (l Limit) Alert(value float64) bool {
 	return l.band.Alert(value)
 }
 
+// AlertsWithin says whether any value between two, these included, breaks the
+// limit.
+func (l Limit) AlertsWithin(low, high float64) bool {
+	switch {
+	case l.Alert(low) || l.Alert(high):
+		return true
+	case l.band.set && l.band.bounds.AlertOnInside:
+		return low <= l.band.bounds.Start && l.band.bounds.End <= high
+	}
+	return false // what is right lies in one piece
+}
+
 // Number returns the plain number of the limit, and false for a range and
 // for a limit that is not set: only plain numbers may stand in perfdata.
 func (l Limit) Number() (float64, bool) { return l.number, l.plain }
+
+// Top returns the largest value that need be told from all larger ones: the
+// plain number of the limit, or the end of a range. It is false if there is none.
+func (l Limit) Top() (float64, bool) {
+	if l.plain {
+		return l.number, true
+	}
+	return l.band.bounds.End, l.band.set && !math.IsInf(l.band.bounds.End, 1)
+}
 
 // String returns the limit as it is read; "" when it is not set.
 func (l Limit) String() string {

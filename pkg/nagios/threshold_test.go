@@ -90,6 +90,27 @@ func TestLimitRangeAlertsOutside(t *testing.T) {
 	}
 }
 
+func TestLimitAlertsWithin(t *testing.T) {
+	for _, test := range []struct {
+		limit     string
+		low, high float64
+		want      bool
+	}{
+		{"20", 0, 19.9, false}, {"20", 0, 20, true}, {"20", 30, 40, true}, {"0", 0, 0, true},
+		{"10:20", 10, 20, false}, {"10:20", 0, 15, true}, {"10:20", 15, 21, true}, {"0:20", 0, 20, false},
+		{"@5:10", 0, 4, false}, {"@5:10", 0, 7, true}, {"@5:10", 0, 100, true}, {"@5:10", 11, 100, false}, {"@5:10", 6, 7, true},
+		{"~:5", 0, 5, false}, {"5:", 0, 100, true}, {"@0:0", 1, 2, false},
+	} {
+		limit := mustPair(t, "1,"+test.limit+"%").Loss
+		if got := limit.AlertsWithin(test.low, test.high); got != test.want {
+			t.Errorf("%s alerts from %v to %v: %v, want %v", test.limit, test.low, test.high, got, test.want)
+		}
+	}
+	if (Limit{}).AlertsWithin(0, 100) {
+		t.Error("a limit that is not set alerts")
+	}
+}
+
 func TestLimitNumber(t *testing.T) {
 	for text, want := range map[string]float64{"100": 100, "0": 0, "0.5": 0.5} {
 		if got, plain := mustPair(t, text+",20%").RTA.Number(); !plain || got != want {

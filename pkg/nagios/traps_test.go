@@ -149,7 +149,7 @@ func TestTrapManyItems(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		renderPerfdata(data)
+		renderPerfdata(data, nil)
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
 	}

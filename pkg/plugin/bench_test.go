@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"checkvpn/pkg/probe"
 	"checkvpn/pkg/vpn"
 )
 
@@ -18,18 +17,10 @@ func BenchmarkReport(b *testing.B) {
 				args = append(args, "-H", fmt.Sprintf("m%d=10.3.%d.%d", i, i/250, 1+i%250))
 			}
 			p := planOf(b, args...)
-			evidence := make([]vpn.Observation, n)
-			for i, t := range p.targets {
-				r := probe.Result{Addr: t.Endpoint.Addr, FirstLookOver: true}
-				for range 5 {
-					r.Attempts = append(r.Attempts, probe.Attempt{Outcome: probe.Answered, Took: 20 * time.Millisecond})
-				}
-				evidence[i] = vpn.Observation{Target: t, Result: r}
-			}
-			v, now := vpn.Judge(p.limits, evidence), time.Now()
+			v := vpn.Imagine(&p.Plan, vpn.World{Trip: 20 * time.Millisecond})
 			b.ReportAllocs()
 			for b.Loop() {
-				speak(testTunnel(), p, v, now)
+				render(testTunnel(), p, v)
 			}
 		})
 	}

@@ -3,81 +3,154 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
-	"checkvpn/pkg/nagios"
 	"checkvpn/pkg/probe"
 	"checkvpn/pkg/vpn"
 )
 
-// settleEvery is how often it is asked whether waiting can still change
-// anything: less often where there are so many targets that this takes more
-// than a settleShare of the time.
+// beat is how long the loop sleeps at most while something is asked, so that it
+// notices when it did not run: after a pause it cannot be told otherwise for how
+// long an answer has been waiting to be read. late is by how much it must be
+// overdue for that: less is the usual unsteadiness of a busy machine.
 const (
-	settleEvery = 25 * time.Millisecond
-	settleShare = 20
-)
-
-// Why a run ended before all was known.
-var (
-	errTime   = errors.New("the time of -t ran out")
-	errSignal = errors.New("stopped by a signal")
+	beat = 100 * time.Millisecond
+	late = 10 * time.Millisecond
+	// catchUp is given to what came in during a pause to be read.
+	catchUp = 50 * time.Millisecond
+	// judgeShare is which part of the time judging may take, so that it does not
+	// keep answers from being read.
+	judgeShare = 10
 )
 
 // limitProcessors keeps to one of them: the work is mostly waiting, and more cost
 // more and end no sooner. To shake hands over TLS is work, which must not keep
 // the answers of others waiting.
 func (p *plan) limitProcessors() {
-	if !slices.ContainsFunc(p.targets, func(t vpn.Target) bool { return t.Endpoint.Scheme == probe.HTTPS }) {
+	if !slices.ContainsFunc(p.Targets, func(t vpn.Target) bool { return t.Endpoint.Scheme == vpn.HTTPS }) {
 		runtime.GOMAXPROCS(1)
 	}
 }
 
-// check asks everything, judges, and makes the output. When ctx ends, what is
-// known by then is printed.
-func check(ctx context.Context, t Tunnel, p *plan, began time.Time) output {
-	ctx, cancel := context.WithDeadlineCause(ctx, began.Add(p.timeout-margin), errTime)
+// check asks everything and judges it: it is the one owner of the evidence. When
+// ctx ends, the verdict is of what is known by then.
+func check(ctx context.Context, p *plan, began time.Time, rec *recorder, show func(*vpn.Judge)) vpn.Verdict {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-
-	r := newRun(p)
-	show, stop := watch(p, began)
-	err := r.ask(ctx, show)
-	erase := stop()
-	for _, p := range r.probes {
-		p.NoteRoute()
+	l := &loop{plan: p, began: began, record: rec, events: make(chan vpn.Event, 1024), judge: vpn.NewJudge(&p.Plan)}
+	prober := probe.New(p.settings(l.now, func(e vpn.Event) {
+		select {
+		case l.events <- e:
+		case <-ctx.Done():
+		}
+	}))
+	defer prober.Close()
+	for {
+		before := l.now()
+		rec.event(vpn.Event{Kind: vpn.Judged, Target: -1, At: before})
+		wants, decided := l.judge.Step(before)
+		if decided {
+			v := l.judge.Verdict()
+			nameSockets(&v, prober)
+			return v
+		}
+		prober.Want(ctx, wants.Looks)
+		show(l.judge)
+		l.listen(ctx, wants.Wake, (l.now()-before)*(judgeShare-1))
 	}
-	verdict := vpn.Judge(p.limits, r.evidence())
-	var bug *panicError
-	switch cutShort := verdict.Cause == vpn.Failed && err != nil; {
-	case errors.As(err, &bug):
-		verdict = verdict.Failed(err, nagios.Unknown)
-	case cutShort && errors.Is(err, errTime):
-		verdict = verdict.Failed(err, p.onTimeout)
-	case cutShort:
-		verdict = verdict.Failed(err, nagios.Unknown)
-	}
-	out := speak(t, p, verdict, began)
-	out.before = erase
-	return out
 }
 
-// panicError is what some goroutine of the run panicked with.
-type panicError struct{ value any }
+// nameSockets adds to the findings how echo requests were sent.
+func nameSockets(v *vpn.Verdict, p *probe.Prober) {
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Target.Endpoint.Scheme == vpn.ICMP && f.Addr.IsValid() {
+			family := probe.IPv4
+			if f.Addr.Is6() {
+				family = probe.IPv6
+			}
+			f.Privilege = p.Privilege(family)
+		}
+	}
+}
 
-func (e *panicError) Error() string { return fmt.Sprintf("internal error: %v", e.value) }
+// loop is one check under way.
+type loop struct {
+	plan   *plan
+	began  time.Time
+	events chan vpn.Event
+	judge  *vpn.Judge
+	record *recorder
+	ended  bool // a signal was heard
+}
 
-// onSignal ends the context at a signal that asks the program to stop.
+func (l *loop) now() time.Duration { return time.Since(l.began) }
+
+func (l *loop) add(e vpn.Event) {
+	l.record.event(e)
+	l.judge.Add(e)
+}
+
+// listen waits for an event, for the end of ctx or until a time, and at least as
+// long as rest. It takes in everything that there is by then.
+func (l *loop) listen(ctx context.Context, wake, rest time.Duration) {
+	done := ctx.Done()
+	if l.ended {
+		done = nil
+	}
+	due := l.sleep(done, wake)
+	if now := l.now(); now > due+late {
+		time.Sleep(catchUp)
+		now = l.now()
+		l.add(vpn.Event{Kind: vpn.Paused, Target: -1, At: now, Took: now - due + beat})
+	} else if rest > time.Millisecond {
+		time.Sleep(min(rest, beat))
+	}
+	if ctx.Err() != nil && !l.ended {
+		l.ended = true
+		l.add(vpn.Event{Kind: vpn.Interrupted, Target: -1, At: l.now(), Fault: whyEnded(ctx)})
+	}
+	for {
+		select {
+		case e := <-l.events:
+			l.add(e)
+		default:
+			return
+		}
+	}
+}
+
+// sleep ends at the first event, at the end of ctx or at a time. It gives the
+// time at which it should have ended at the latest.
+func (l *loop) sleep(done <-chan struct{}, wake time.Duration) (due time.Duration) {
+	due = min(wake, l.now()+beat)
+	timer := time.NewTimer(due - l.now())
+	defer timer.Stop()
+	select {
+	case e := <-l.events:
+		l.add(e)
+	case <-done:
+	case <-timer.C:
+	}
+	return due
+}
+
+var errSignal = errors.New("stopped by a signal")
+
+func whyEnded(ctx context.Context) *vpn.Fault {
+	return &vpn.Fault{Code: vpn.Signal, Words: context.Cause(ctx).Error()}
+}
+
+// onSignal ends the context at a signal that asks the program to stop. SIGQUIT
+// and SIGABRT too, by which Go would print all that it does.
 func onSignal(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT)
 	go func() {
 		select {
 		case <-signals:
@@ -87,91 +160,4 @@ func onSignal(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 		signal.Stop(signals)
 	}()
 	return ctx, cancel
-}
-
-// run is one asking of all targets.
-type run struct {
-	plan     *plan
-	enough   bool // what is pending is not waited for
-	probes   []*probe.Probe
-	panicked chan error
-}
-
-func newRun(p *plan) *run {
-	r := &run{plan: p, panicked: make(chan error, 1)}
-	p.settings.Panic = func(value any) {
-		select {
-		case r.panicked <- &panicError{value}:
-		default:
-		}
-	}
-	prober := probe.NewProber(p.settings)
-	for _, t := range p.targets {
-		r.probes = append(r.probes, prober.New(t.Endpoint, p.pathTo(t.Role)))
-	}
-	return r
-}
-
-// ask returns when everything is known, when nothing that is pending can
-// change the verdict, or, with the cause, when ctx ends or something panics.
-// What is known meanwhile is shown.
-func (r *run) ask(outer context.Context, show func([]vpn.Observation)) error {
-	ctx, cancel := context.WithCancel(outer)
-	defer cancel()
-	var asking sync.WaitGroup
-	for _, p := range r.probes {
-		asking.Add(1)
-		go func() {
-			defer asking.Done()
-			p.Run(ctx)
-		}()
-	}
-	all := make(chan struct{})
-	go func() {
-		asking.Wait()
-		close(all)
-	}()
-	tick := time.NewTimer(settleEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-all:
-			return context.Cause(outer)
-		case err := <-r.panicked:
-			return err
-		case <-outer.Done():
-			return context.Cause(outer)
-		case began := <-tick.C:
-			if r.plan.screen != nil {
-				show(r.evidence())
-			}
-			if r.firstLookOver() && vpn.Settled(r.plan.limits, r.evidence(), r.plan.settings.Wait) {
-				r.enough = true
-				return nil
-			}
-			tick.Reset(max(settleEvery, settleShare*time.Since(began)))
-		}
-	}
-}
-
-// firstLookOver tells whether the verdict may be settled. It spares most of the
-// judging: with a thousand targets that would take a large part of the time.
-func (r *run) firstLookOver() bool {
-	for i, p := range r.probes {
-		if !r.plan.targets[i].Role.Behind() && !p.FirstLookOver() {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *run) evidence() []vpn.Observation {
-	evidence := make([]vpn.Observation, len(r.probes))
-	for i, p := range r.probes {
-		evidence[i] = vpn.Observation{Target: r.plan.targets[i], Result: p.Result()}
-		if r.enough {
-			evidence[i].Result.FirstLookOver = true
-		}
-	}
-	return evidence
 }

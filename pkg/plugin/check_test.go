@@ -19,13 +19,13 @@ import (
 )
 
 func testTunnel() Tunnel {
-	return Tunnel{Name: "test", Title: "test VPN", Impact: func(v vpn.Verdict, _ time.Time) Impact { return Impact{State: v.State} }}
+	return Tunnel{Name: "test", Title: "test VPN", Impact: func(_ vpn.Verdict, p vpn.Problem, _ bool) Impact { return Impact{State: p.State} }}
 }
 
 // planOf is what the arguments ask for.
 func planOf(t testing.TB, args ...string) *plan {
 	t.Helper()
-	o, err := parse(testTunnel(), args)
+	o, _, err := parse(testTunnel(), args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +34,12 @@ func planOf(t testing.TB, args ...string) *plan {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// checkNow makes a check that begins now.
+func checkNow(ctx context.Context, p *plan) output {
+	p.began = time.Now()
+	return p.run(ctx, testTunnel(), io.Discard)
 }
 
 // resolver answers as a function does.
@@ -61,13 +67,12 @@ func TestSilentResolver(t *testing.T) {
 					args = append(args, "-H", string(host)+".example")
 				}
 				p := planOf(t, args...)
-				p.settings.Resolver = r
-				began := time.Now()
-				out := check(t.Context(), testTunnel(), p, began)
-				if took := time.Since(began); took > 10*time.Second-margin {
+				p.resolver = r
+				out := checkNow(t.Context(), p)
+				if took := time.Since(p.began); took > 10*time.Second-margin {
 					t.Errorf("took %v", took)
 				}
-				if out.code != 2 || !strings.HasPrefix(out.text, "CRITICAL: test VPN down: no far name has an address, the resolver is silent") {
+				if out.code != 2 || !strings.HasPrefix(out.text, "CRITICAL: test VPN down: cannot resolve any far host: the resolver is silent") {
 					t.Errorf("got %d, %s", out.code, out.text)
 				}
 				time.Sleep(2 * time.Hour) // the deaf ones wake up
@@ -88,9 +93,8 @@ func TestDeadline(t *testing.T) {
 	}
 	for _, test := range tests {
 		p := planOf(t, "-H", "127.0.0.1", "-t", test.timeout)
-		p.settings.Wait = time.Hour // no first look can end in time
-		p.settings.Packets, p.settings.Interval = 1000, time.Second
-		out := check(t.Context(), testTunnel(), p, time.Now().Add(-1500*time.Millisecond))
+		p.Packets, p.Interval = 1000, time.Second // no first look can end in time
+		out := checkNow(t.Context(), p)
 		if out.code != test.code || !strings.HasPrefix(out.text, test.text) {
 			t.Errorf("-t %s: got %d, %s", test.timeout, out.code, out.text)
 		}
@@ -98,18 +102,18 @@ func TestDeadline(t *testing.T) {
 }
 
 func TestSignal(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT} {
 		p := planOf(t, "-H", "127.0.0.1", "-H", "a.example", "-t", "60:CRITICAL")
-		p.settings.Resolver = resolver(silence)
+		p.resolver = resolver(silence)
 		go func() {
 			time.Sleep(200 * time.Millisecond)
 			_ = syscall.Kill(os.Getpid(), signal)
 		}()
 		ctx, stop := onSignal(t.Context())
-		out := check(ctx, testTunnel(), p, time.Now())
+		out := checkNow(ctx, p)
 		stop(nil)
 		// Nobody knows: -t's state is for the deadline alone.
-		if out.code != 3 || !strings.HasPrefix(out.text, "UNKNOWN: test VPN not checked: stopped by a signal, 1 of 2 machines answers so far | far_up=1;;;0;2 loss=0%") {
+		if out.code != 3 || !strings.HasPrefix(out.text, "UNKNOWN: test VPN not checked: stopped by a signal, 1 of 2 hosts answers so far\n") {
 			t.Errorf("%v: got %d, %s", signal, out.code, out.text)
 		}
 	}
@@ -118,15 +122,15 @@ func TestSignal(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Run("in a goroutine", func(t *testing.T) {
 		p := planOf(t, "-H", "a.example", "-t", "10:CRITICAL")
-		p.settings.Resolver = resolver(func(context.Context) ([]netip.Addr, error) { panic("a bug | here") })
-		out := check(t.Context(), testTunnel(), p, time.Now())
+		p.resolver = resolver(func(context.Context) ([]netip.Addr, error) { panic("a bug | here") })
+		out := checkNow(t.Context(), p)
 		if out.code != 3 || !strings.HasPrefix(out.text, "UNKNOWN: test VPN not checked: internal error: a bug here") {
 			t.Errorf("got %d, %s", out.code, out.text)
 		}
 	})
 	t.Run("in the impact", func(t *testing.T) {
 		tunnel := testTunnel()
-		tunnel.Impact = func(vpn.Verdict, time.Time) Impact { panic("a bug") }
+		tunnel.Impact = func(vpn.Verdict, vpn.Problem, bool) Impact { panic("a bug") }
 		var stdout bytes.Buffer
 		if code := Run(tunnel, []string{"-H", "127.0.0.1"}, &stdout); code != 3 || stdout.String() != "UNKNOWN: internal error: a bug\n" {
 			t.Errorf("got %d, %s", code, stdout.String())
@@ -153,14 +157,14 @@ func TestSlowReader(t *testing.T) {
 
 func TestManyTargetsFitIntoTheOutput(t *testing.T) {
 	p := planOf(t, "-H", "127.0.0.1", "-E", strings.Repeat("e", 32), "-o", "nagios")
-	evidence := make([]vpn.Finding, 5000)
-	for i := range evidence {
-		evidence[i].Target = vpn.Target{Role: vpn.Far, Name: strings.Repeat("n", 40), URL: strings.Repeat("u", 200)}
+	findings := make([]vpn.Finding, 5000)
+	for i := range findings {
+		findings[i].Target = vpn.Target{Role: vpn.Far, Name: strings.Repeat("n", 40), URL: strings.Repeat("u", 200)}
 	}
-	v := vpn.Verdict{Cause: vpn.TunnelDown, State: nagios.Critical, Findings: evidence, FarTotal: 5000, Loss: 100}
+	v := vpn.Verdict{Plan: &p.Plan, Problems: []vpn.Problem{{Cause: vpn.TunnelDown, State: nagios.Critical}}, Findings: findings, FarTotal: 5000}
 	for _, totals := range []bool{false, true} {
 		p.totals = totals
-		out := speak(testTunnel(), p, v, time.Now())
+		out := render(testTunnel(), p, v)
 		line, _, _ := strings.Cut(out.text, "\n")
 		if len(out.text) >= 60<<10 || totals && len(line) >= 1000 {
 			t.Errorf("%d bytes, %d in line 1", len(out.text), len(line))
@@ -168,11 +172,11 @@ func TestManyTargetsFitIntoTheOutput(t *testing.T) {
 	}
 }
 
-func FuzzParseINI(f *testing.F) {
+func FuzzINI(f *testing.F) {
 	f.Add("[a]\nfar = 127.0.0.1\nhost-check\n# c\n[b]\n", "a")
 	f.Add("\ufeff[a]\r\nx=y=z\r\n", "a")
 	f.Fuzz(func(t *testing.T, text, section string) {
-		args, found, err := parseINI(text, section)
+		args, found, err := ini(text).args(section)
 		if !found && len(args) > 0 {
 			t.Errorf("%q from a section that is not there", args)
 		}

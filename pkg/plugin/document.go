@@ -41,7 +41,7 @@ func page(t Tunnel) manual.Page {
 	p := manual.Page{
 		Program:  t.program(),
 		Brief:    "check that the " + t.Title + " carries traffic",
-		About:    t.About + " One line says whether traffic passes, what broke and what that means for people; figures follow the pipe, and a line for each target follows.",
+		About:    t.About + " Line 1 says whether traffic passes, what broke and what that means for people. What to do, the targets and the figures follow.",
 		Version:  "checkvpn " + version,
 		Date:     date(),
 		Sections: sections(t),
@@ -98,14 +98,24 @@ func sections(t Tunnel) []manual.Section {
 		}},
 		{Title: "Exit status", Terms: []manual.Term{
 			{Name: "0", Text: "OK: everything asked for holds."},
-			{Name: "1", Text: "WARNING: the tunnel carries traffic and something is wrong, or it carries none and the impact is small."},
-			{Name: "2", Text: "CRITICAL: the tunnel is down, bypassed, or passes no big packets."},
-			{Name: "3", Text: "UNKNOWN: nothing could be checked: bad arguments, no permission, no time. Also after -h, -V and --explain."},
+			{Name: "1", Text: "WARNING: the tunnel carries traffic and something is wrong, or it carries none and that can wait."},
+			{Name: "2", Text: "CRITICAL: the tunnel carries no traffic, or too little, or traffic that is unsafe, too slow or of no use."},
+			{Name: "3", Text: "UNKNOWN: a fault of the check itself: bad arguments, no permission, no time. Also after -h, -V, --explain and -o plan."},
 		}, Paragraphs: []string{
-			"An outage is never UNKNOWN, and a fault of the check is never OK or CRITICAL, unless -t says so. With --host-check it is 2 when the tunnel is down for any cause, and 0 when it is not.",
+			"An outage is never UNKNOWN, and a fault of the check is never OK or CRITICAL, unless -t says so. With --host-check it is 2 if the tunnel is down for any cause or what is asked is filtered, and 0 if not.",
 		}},
 		{Title: "Output", Paragraphs: []string{
-			"On a terminal the targets are a table, with their packets as marks: a dot was answered, an x was lost, a question mark was not waited for. Anywhere else the output is that of a monitoring plugin, or one JSON object with -o json.",
+			"Line 1 stands alone: the state, the environment, the tunnel, what broke, and what that means. If several things are wrong the worst leads, and the others are named. Below it, in this order:",
+			"  Cause:       one word, by which a runbook is sorted; --runbook makes it a link\n" +
+				"  1. 2. 3.     what to do, unless the state is OK\n" +
+				"  Contact:     whom to call, likewise; by --contact\n" +
+				"  [STATE] ...  the near gateways, the peers, then the other targets, worst first\n" +
+				"  path to ...  what else was measured: how far packets get, what an interface counted\n" +
+				"  |...         figures of each target; those of all together stand on line 1",
+			"Targets of a group, and four or more of a role, that all say the same share a line; -v gives each its own, with its packets. If all is well there is no cause and no advice.",
+			"On a terminal the targets are a table, with their packets as marks: a dot was answered, an x was lost, a question mark was not tested, the result was known before. Figures are left out.",
+			"With -o json it is one JSON object. With -o ticket it is text to paste into a vendor's ticket: what was found, from where to where, what was sent and what came back, and no advice.",
+			"With -o events it is all that happens, a line of JSON each, and the JSON object at the end. Keep that in a file, and --replay judges it in place of the network: with other limits, or for whoever looks for a mistake in the plugin. It has addresses and names, but no paths of URLs, no environment and no other arguments.",
 		}},
 		{Title: "Files", Paragraphs: []string{
 			"--extra-opts reads options from a section of the first of these files that has it, and from a file of any name after an @:",

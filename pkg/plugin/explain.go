@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,7 +18,7 @@ import (
 // says.
 func explain(t Tunnel, p *plan, now time.Time) output {
 	inText := *p
-	inText.json, inText.screen = false, nil
+	inText.output, inText.screen = asNagios, nil
 	e := &explanation{tunnel: t, plan: &inText, now: now}
 	var b strings.Builder
 	b.WriteString(nagios.Report{
@@ -32,7 +33,7 @@ func explain(t Tunnel, p *plan, now time.Time) output {
 		{"Permission to send echo requests", e.permission()},
 		{"Time", e.time()},
 		{"Limits", e.limits()},
-		{"False alarms", e.falseAlarms()},
+		{"False alarms, simulated", e.falseAlarms()},
 		{"Verdicts, with example figures", e.verdicts()},
 	} {
 		fmt.Fprintf(&b, "\n%s:\n", part.title)
@@ -59,7 +60,7 @@ func clean(text string) string { return nagios.Clean(text, maxWords) }
 func (e *explanation) targets() []string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, t := range e.plan.targets {
+	for _, t := range e.plan.Targets {
 		name := t.Name
 		if t.Group != "" {
 			name = t.Group + "/" + name
@@ -78,30 +79,34 @@ func (e *explanation) targets() []string {
 func lines(table string) []string { return strings.Split(strings.TrimSuffix(table, "\n"), "\n") }
 
 // asked is what a target is asked for.
-var asked = map[probe.Scheme]string{
-	probe.ICMP:  "echo requests",
-	probe.TCP:   "a connection",
-	probe.HTTP:  "a page",
-	probe.HTTPS: "a page over TLS",
-	probe.IKE:   "an answer to IKE_SA_INIT",
+var asked = map[vpn.Scheme]string{
+	vpn.ICMP:  "echo requests",
+	vpn.TCP:   "a connection",
+	vpn.HTTP:  "a page",
+	vpn.HTTPS: "a page over TLS",
+	vpn.IKE:   "an answer to IKE_SA_INIT",
 }
 
 // way is the route that packets to a target would take now.
 func (e *explanation) way(t vpn.Target) string {
-	path := e.plan.pathTo(t.Role)
+	path, via := e.plan.pathTo(t.Role), e.plan.Limits.Via
+	if !t.Role.ThroughTunnel {
+		via = vpn.Via{}
+	}
 	var words []string
-	switch route, err := probe.RouteTo(t.Endpoint.Addr, path); {
+	switch route, err := probe.RouteTo(t.Endpoint, t.Endpoint.Addr, path); {
 	case !t.Endpoint.Addr.IsValid():
 		words = append(words, "its name is resolved when the check runs")
 	case err != nil:
 		words = append(words, err.Error())
-	case route.Err != nil:
-		words = append(words, "no way there now: "+route.Err.Error())
+	case route.Fault != nil:
+		words = append(words, "no way there now: "+route.Fault.Words)
+	case via.Holding(route) == vpn.Leaves:
+		words = append(words, route.String(), "and not via "+via.String())
+	case via.Holding(route) == vpn.CannotSay:
+		words = append(words, route.String(), "perhaps not via "+via.String())
 	default:
 		words = append(words, route.String())
-		if !path.Via.Holds(route) {
-			words = append(words, "and not via "+path.Via.String())
-		}
 	}
 	if path.DSCP != 0 {
 		words = append(words, fmt.Sprintf("code point %d", path.DSCP))
@@ -111,63 +116,46 @@ func (e *explanation) way(t vpn.Target) string {
 
 // time is how long the check may take, against -t.
 func (e *explanation) time() []string {
-	s, end := e.plan.settings, e.plan.timeout-margin
-	var quick, silent, longest time.Duration
-	count, names := map[probe.Scheme]int{}, false
-	for _, t := range e.plan.targets {
-		count[t.Endpoint.Scheme]++
-		names = names || !t.Endpoint.Addr.IsValid()
+	p := &e.plan.Plan
+	longest, cut := p.Longest(), ""
+	if longest > p.End {
+		longest, cut = p.End, ": what is not known by then is not tested, the result was known before"
 	}
-	for scheme, n := range count {
-		quick = max(quick, s.Quickest(scheme, n))
-		longest = max(longest, s.Longest(scheme, n))
-		if scheme == probe.ICMP {
-			silent = s.Silence(scheme, n)
-		}
-	}
-	lines := []string{fmt.Sprintf("All well: %.1f s and a round trip.", quick.Seconds())}
-	if silent > 0 {
-		lines = append(lines, fmt.Sprintf("A machine is known to be silent after %.1f s.", min(silent, end).Seconds()))
-	}
-	if names || e.plan.mtu > 0 {
-		longest = end // a resolver, or the search for a size, may use it all up
-	}
-	cut := ""
-	if longest > end {
-		longest, cut = end, ": what is not known by then is not waited for"
+	lines := []string{fmt.Sprintf("All well: %.1f s and a round trip.", (p.Quickest() - p.Wait()).Seconds())}
+	if e.pings() {
+		lines = append(lines, fmt.Sprintf("A host is known to be silent after %.1f s.", min(p.UntilSilent(), p.End).Seconds()))
 	}
 	lines = append(lines, fmt.Sprintf("At the worst: %.1f s%s. Printed within the %.0f s of -t, always.", longest.Seconds(), cut, e.plan.timeout.Seconds()))
-	return append(lines, fmt.Sprintf("Cut short before the first look is over: %s.", e.plan.onTimeout))
+	return append(lines, fmt.Sprintf("Cut short before the first round is over: %s.", e.plan.onTimeout))
 }
+
+// pings tells whether far targets are asked by echo requests.
+func (e *explanation) pings() bool { return slices.ContainsFunc(e.plan.Targets, asksMTU) }
 
 // limits are the thresholds in words.
 func (e *explanation) limits() []string {
-	l := e.plan.limits
-	_, far := vpn.Judge(l, e.unasked()).Role(vpn.Far)
+	l := e.plan.Limits
+	far := 0
+	for _, t := range e.plan.Targets {
+		if t.Role == vpn.Far {
+			far++
+		}
+	}
 	lines := []string{
 		fmt.Sprintf("The tunnel counts as up when at least %d of %d far targets answer.", l.MinFar, far),
 		"CRITICAL when " + l.Critical.Words() + ".",
 		"WARNING when " + l.Warning.Words() + ".",
 		"Both are of all answering far targets together.",
-		fmt.Sprintf("%s when the tunnel is up and one of them is silent, or beyond a limit alone.", l.Partial),
+		fmt.Sprintf("%s when the tunnel is up and one of them is silent, or loses packets that the others do not.", l.Partial),
 	}
 	if !l.Via.IsZero() {
-		lines = append(lines, "CRITICAL when packets to an answering far target leave otherwise than via "+clean(l.Via.String())+".")
+		lines = append(lines, "CRITICAL when packets to an answering target behind the tunnel leave otherwise than via "+clean(l.Via.String())+".")
 	}
-	if e.plan.mtu > 0 {
-		lines = append(lines, fmt.Sprintf("CRITICAL when packets of %d bytes pass to no far target that answers.", e.plan.mtu))
+	if e.plan.MTU > 0 {
+		lines = append(lines, fmt.Sprintf("CRITICAL when packets of %d bytes pass to no far target that answers.", e.plan.MTU))
 	}
 	if e.plan.hostCheck {
 		lines = append(lines, "Exit code, as a host check: 2 when the tunnel is down, else 0.")
 	}
 	return lines
-}
-
-// unasked are the targets before anything is known of them.
-func (e *explanation) unasked() []vpn.Observation {
-	list := make([]vpn.Observation, len(e.plan.targets))
-	for i, t := range e.plan.targets {
-		list[i].Target = t
-	}
-	return list
 }

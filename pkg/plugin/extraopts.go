@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -17,48 +18,65 @@ import (
 const maxFile = 1 << 20
 
 // readExtraOpts gives the options of one --extra-opts=[SECTION][@FILE] as
-// arguments.
+// arguments: also beside an error, as far as they could be read.
 func readExtraOpts(t Tunnel, spec string) ([]string, error) {
 	section, file, named := strings.Cut(spec, "@")
 	if section == "" {
 		section = t.program()
 	}
-	bad := func(err error) error { return BadValue("--extra-opts", spec, err) }
 	files := []string{file}
 	if !named {
 		files = defaultFiles()
 	}
-	var unread error
+	var sections, looked []string
 	for _, file := range files {
-		text, err := readText(file)
-		if err != nil {
-			if named {
-				return nil, bad(fmt.Errorf("that file %w", err))
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
-				unread = fmt.Errorf("%s %w", file, err)
-			}
+		ini, err := readINI(file)
+		switch {
+		case named && err != nil:
+			return nil, BadValue("--extra-opts", spec, fmt.Errorf("%s %w", shown(file), err))
+		case err != nil:
+			looked = append(looked, fmt.Sprintf("%s %s", file, err))
 			continue
 		}
-		args, found, err := parseINI(text, section)
+		args, found, err := ini.args(section)
+		if err == nil && found {
+			err = tryAlone(t, args)
+		}
 		if err != nil {
-			return nil, bad(fmt.Errorf("%w of %s", err, place(file, named)))
+			return args, BadValue("--extra-opts", spec, fmt.Errorf("%w, in [%s] of %s", err, section, shown(file)))
 		}
 		if found {
-			if err := tryAlone(t, args); err != nil {
-				return nil, bad(fmt.Errorf("%w, in [%s] of %s", err, section, place(file, named)))
-			}
 			return args, nil
 		}
+		sections = append(sections, ini.sections()...)
+		looked = append(looked, file+" has no such section")
 	}
-	switch {
-	case named:
-		return nil, bad(fmt.Errorf("that file has no section [%s]", section))
-	case unread != nil:
-		return nil, bad(fmt.Errorf("no file has a section [%s], and %w", section, unread))
-	}
-	return nil, bad(fmt.Errorf("no file has a section [%s], looked in %s", section, strings.Join(files, ", ")))
+	return nil, noSection(spec, section, sections, looked)
 }
+
+// noSection says which sections there are, and in further lines where it was
+// looked for.
+func noSection(spec, section string, sections, looked []string) error {
+	why := fmt.Errorf("no section [%s]", section)
+	details := make([]string, 0, len(looked)+1)
+	if len(sections) > 0 {
+		list := strings.Join(sections, ", ")
+		why = fmt.Errorf("no section [%s]: there are %s", section, list)
+		details = append(details, "Sections: "+list)
+	}
+	for _, text := range looked {
+		details = append(details, "Looked: "+text)
+	}
+	return &detailedError{BadValue("--extra-opts", spec, why), details}
+}
+
+// detailedError is one that needs more than line 1.
+type detailedError struct {
+	error
+	details []string
+}
+
+func (e *detailedError) Unwrap() error { return e.error }
 
 // tryAlone parses the options of a file by themselves, so that a mistake in
 // them is told together with the place where it stands.
@@ -67,19 +85,10 @@ func tryAlone(t Tunnel, args []string) error {
 	if err := parseInto(t, alone, args); err != nil {
 		return err
 	}
-	if alone.Help || alone.Version || alone.Explain || len(alone.ExtraOpts) > 0 {
-		return errors.New("help, version, explain and extra-opts cannot stand in a file")
+	if alone.Help || alone.Version || alone.Explain || alone.Replay.set || len(alone.ExtraOpts) > 0 {
+		return errors.New("help, version, explain, replay and extra-opts cannot stand in a file")
 	}
 	return nil
-}
-
-// place names a file that the user has not named, and saves the words on one
-// that stands in the value already.
-func place(file string, named bool) string {
-	if named {
-		return "that file"
-	}
-	return file
 }
 
 // Where files of options are looked for: by these names in the directories of
@@ -105,7 +114,10 @@ func defaultFiles() (files []string) {
 // ReadFile reads a regular file of at most 1 MiB. It opens without blocking,
 // because a pipe that nobody writes to would hang the check. Its errors follow
 // the words "that file".
-func ReadFile(name string) ([]byte, error) {
+func ReadFile(name string) ([]byte, error) { return readFile(name, maxFile) }
+
+// readFile reads a regular file of at most so many bytes.
+func readFile(name string, limit int) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, plainFileError(err)
@@ -119,12 +131,12 @@ func ReadFile(name string) ([]byte, error) {
 		return nil, errors.New("is not a regular file")
 	}
 	// The size that a file claims is not trusted: those below /proc claim none.
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	switch {
 	case err != nil:
 		return nil, plainFileError(err)
-	case len(data) > maxFile:
-		return nil, errors.New("is larger than 1 MiB")
+	case len(data) > limit:
+		return nil, fmt.Errorf("is larger than %d MiB", limit>>20)
 	}
 	return data, nil
 }
@@ -154,13 +166,22 @@ type silent struct{ error }
 func (silent) Error() string   { return "" }
 func (s silent) Unwrap() error { return s.error }
 
-// parseINI gives the options of a section as arguments: a key is a long option
-// name, a key alone is a flag, a repeated key repeats the option. A section
-// that stands twice is one. A line is a comment where it begins with # or ;
-// and there is no quoting, so that a value may hold any character.
-func parseINI(text, section string) (args []string, found bool, err error) {
-	inside := false
-	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+// ini is the text of a file of options: a key is a long option name, a key alone
+// is a flag, a repeated key repeats the option. A section that stands twice is
+// one. A line is a comment if it begins with # or ; and there is no quoting, so
+// that a value may hold any character.
+type ini string
+
+func readINI(name string) (ini, error) {
+	text, err := readText(name)
+	return ini(text), err
+}
+
+// lines calls f with each line that says something, with its number from 1 and
+// the section that it stands in; a line that begins a section is empty.
+func (text ini) lines(f func(number int, section, line string) error) error {
+	section := ""
+	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
@@ -168,25 +189,48 @@ func parseINI(text, section string) (args []string, found bool, err error) {
 		if line[0] == '[' {
 			name, ok := strings.CutSuffix(line[1:], "]")
 			if !ok {
-				return nil, false, fmt.Errorf("line %d: a section is written [name]", i+1)
+				return fmt.Errorf("line %d: a section is written [name]", i+1)
 			}
-			inside = strings.TrimSpace(name) == section
-			found = found || inside
-			continue
+			section, line = strings.TrimSpace(name), ""
 		}
-		if !inside {
-			continue
+		if err := f(i+1, section, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sections are those of the file that a plugin reads, in their order.
+func (text ini) sections() (names []string) {
+	_ = text.lines(func(_ int, section, _ string) error {
+		if section != "" && !slices.Contains(names, section) {
+			names = append(names, section)
+		}
+		return nil
+	})
+	return names
+}
+
+// args gives the options of a section as arguments.
+func (text ini) args(section string) (args []string, found bool, err error) {
+	err = text.lines(func(number int, in, line string) error {
+		if in != section {
+			return nil
+		}
+		if found = true; line == "" {
+			return nil
 		}
 		key, value, hasValue := strings.Cut(line, "=")
 		key = strings.TrimSpace(key)
 		if key == "" || strings.HasPrefix(key, "-") || strings.ContainsAny(key, " \t") {
-			return nil, false, fmt.Errorf("line %d: a key is the name of an option without dashes", i+1)
+			return fmt.Errorf("line %d: a key is the name of an option without dashes", number)
 		}
 		arg := "--" + key
 		if hasValue {
 			arg += "=" + strings.TrimSpace(value)
 		}
 		args = append(args, arg)
-	}
-	return args, found, nil
+		return nil
+	})
+	return args, found, err
 }

@@ -24,19 +24,19 @@ func (p *plan) readMTU(_ Tunnel, o *options) (err error) {
 	if !o.MTU.set {
 		return nil
 	}
-	if p.mtu, err = number("--mtu", o.MTU.text, minMTU, maxMTU); err != nil {
+	if p.MTU, err = number("--mtu", o.MTU.text, minMTU, maxMTU); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(p.targets, asksMTU) {
+	if !slices.ContainsFunc(p.Targets, asksMTU) {
 		return BadValue("--mtu", o.MTU.text, errors.New("it is asked of far targets by echo requests, and there is no such target: add one, for example -H 10.3.11.6"))
 	}
-	if p.mtu >= minMTU6 {
+	if p.MTU >= minMTU6 {
 		return nil
 	}
-	if p.settings.Family == probe.IPv6 || p.path.Source.Is6() {
+	if p.family == probe.IPv6 || p.path.Source.Is6() {
 		return BadValue("--mtu", o.MTU.text, fmt.Errorf("IPv6 needs at least %d", minMTU6))
 	}
-	for _, t := range p.targets {
+	for _, t := range p.Targets {
 		if asksMTU(t) && t.Endpoint.Addr.Is6() {
 			return BadValue("--mtu", o.MTU.text, fmt.Errorf("the far target %s is IPv6, which needs at least %d", shown(t.Name), minMTU6))
 		}
@@ -44,10 +44,10 @@ func (p *plan) readMTU(_ Tunnel, o *options) (err error) {
 	return nil
 }
 
-func asksMTU(t vpn.Target) bool { return t.Role == vpn.Far && t.Endpoint.Scheme == probe.ICMP }
+func asksMTU(t vpn.Target) bool { return t.Role == vpn.Far && t.Endpoint.Scheme == vpn.ICMP }
 
 // tried says what became of the packets of each size.
-func tried(list []probe.Size) string {
+func tried(list []vpn.Tried) string {
 	words := make([]string, len(list))
 	for i, s := range list {
 		switch {
@@ -62,13 +62,13 @@ func tried(list []probe.Size) string {
 	return strings.Join(words, ", ")
 }
 
-// largest is the largest size that is known to pass, in bytes; 0 where none is.
-func largest(m *probe.MTU) int {
+// largest is the largest size that is known to pass, in bytes; 0 if none is.
+func largest(s *vpn.Size) int {
 	switch {
-	case m == nil:
+	case s == nil:
 		return 0
-	case m.Outcome == probe.Answered:
-		return m.Asked
+	case s.Passes:
+		return s.Asked
 	}
-	return m.Largest
+	return s.Largest
 }

@@ -21,9 +21,9 @@ func (e *explanation) permission() []string {
 	var told []string
 	for _, f := range families {
 		way, err := probe.Permission(f)
-		var own *probe.UnableError
+		var own *vpn.Fault
 		switch {
-		case errors.As(err, &own) && own.Remedy != "":
+		case errors.As(err, &own) && own.Code == vpn.NoPermission:
 			told = append(told, familyName(f)+": none. Any one of these gives it:")
 			told = append(told, remedies()...)
 			return told // it serves the other family, too
@@ -52,8 +52,8 @@ func familyName(f probe.Family) string {
 // families are those of the echo requests; a name may have addresses of both.
 func (e *explanation) families() (list []probe.Family) {
 	for _, f := range []probe.Family{probe.IPv4, probe.IPv6} {
-		if slices.ContainsFunc(e.plan.targets, func(t vpn.Target) bool {
-			return t.Endpoint.Scheme == probe.ICMP && e.mayUse(f, t)
+		if slices.ContainsFunc(e.plan.Targets, func(t vpn.Target) bool {
+			return t.Endpoint.Scheme == vpn.ICMP && e.mayUse(f, t)
 		}) {
 			list = append(list, f)
 		}
@@ -63,7 +63,7 @@ func (e *explanation) families() (list []probe.Family) {
 
 // mayUse tells whether a target may be asked by an address of this family.
 func (e *explanation) mayUse(f probe.Family, t vpn.Target) bool {
-	source, only := e.plan.pathTo(t.Role).Source, e.plan.settings.Family
+	source, only := e.plan.pathTo(t.Role).Source, e.plan.family
 	switch {
 	case t.Endpoint.Addr.IsValid():
 		return f.Has(t.Endpoint.Addr)

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/nagios"
 	"checkvpn/pkg/probe"
@@ -19,10 +23,6 @@ const (
 	defaultTimeout = 10 * time.Second
 	// margin is kept free at the end of -t for judging and printing.
 	margin = 300 * time.Millisecond
-	// Replies count for at least minWait, and for extraWait more than the
-	// critical round-trip time, so that a slow answer is seen to be slow.
-	minWait   = 600 * time.Millisecond
-	extraWait = 100 * time.Millisecond
 	// manyTargets is from where on the figures of single targets are left out.
 	manyTargets = 20
 
@@ -33,28 +33,46 @@ const (
 
 // plan is what the arguments ask for, checked.
 type plan struct {
+	vpn.Plan
 	environment string
-	targets     []vpn.Target
-	limits      vpn.Limits
-	settings    probe.Settings
+	title       string     // a site's own name for the tunnel; empty for the plugin's
+	siteImpact  string     // what an outage means there; empty for the plugin's words
+	contacts    []string   // whom to call
+	runbook     string     // a page with a section for each cause
 	path        probe.Path // of what is behind the tunnel
-	mtu         int        // bytes of whole IP packets that must pass to far targets; 0: not asked
+	family      probe.Family
+	resolver    probe.Resolver // nil is the system's
+	status      statuses       // of http and https that are answers
+	began       time.Time
+	staffed     bool // what the impact may depend on
 
 	timeout   time.Duration
 	onTimeout nagios.State
 	explain   bool // tell what would be done, and do nothing
 	hostCheck bool
 	totals    bool // only the totals in the perfdata
-	json      bool
+	output    form
+	replay    string // a file to judge in place of the network
 	verbose   int
-	screen    *terminal.Screen // that a person reads from; nil where nobody does
+	screen    *terminal.Screen // that a person reads from; nil if nobody does
 }
+
+// form is what is printed.
+type form string
+
+const (
+	asNagios form = "nagios"
+	asJSON   form = "json"
+	asEvents form = "events"
+	asPlan   form = "plan"
+	asTicket form = "ticket"
+)
 
 // makePlan checks every option, the tunnel's own included.
 func makePlan(t Tunnel, o *options) (*plan, error) {
 	p := &plan{explain: o.Explain, hostCheck: o.HostCheck, verbose: len(o.Verbose)}
 	for _, step := range []func(Tunnel, *options) error{
-		p.readTargets, p.readLimits, p.readPackets, p.readPath, p.readMTU, p.readTimeout, p.readOutput,
+		p.readTargets, p.readLimits, p.readWords, p.readPackets, p.readPath, p.readStatus, p.readMTU, p.readTimeout, p.readOutput,
 	} {
 		if err := step(t, o); err != nil {
 			return nil, err
@@ -83,7 +101,7 @@ func (p *plan) readTargets(t Tunnel, o *options) error {
 			vpn.Role
 			option string
 			texts  Values
-		}{r.Role, "--" + string(r.Role), *r.Targets})
+		}{r.Role, "--" + r.Role.Name, *r.Targets})
 	}
 	if len(roles[0].texts) == 0 {
 		return errors.New("no target: name what is behind the tunnel, for example -H 10.3.11.6, or see -h")
@@ -99,7 +117,7 @@ func (p *plan) readTargets(t Tunnel, o *options) error {
 				return BadValue(r.option, text, fmt.Errorf("another target is named %s too: give each a name of its own, as in db1=10.3.11.13", target.Name))
 			}
 			names[target.Name] = true
-			p.targets = append(p.targets, target)
+			p.Targets = append(p.Targets, target)
 		}
 	}
 	return nil
@@ -107,13 +125,13 @@ func (p *plan) readTargets(t Tunnel, o *options) error {
 
 func (p *plan) readLimits(_ Tunnel, o *options) error {
 	var err error
-	if p.limits.Warning, err = nagios.ParsePair(o.Warning.text); err != nil {
+	if p.Limits.Warning, err = nagios.ParsePair(o.Warning.text); err != nil {
 		return BadValue("-w, --warning", o.Warning.text, err)
 	}
-	if p.limits.Critical, err = nagios.ParsePair(o.Critical.text); err != nil {
+	if p.Limits.Critical, err = nagios.ParsePair(o.Critical.text); err != nil {
 		return BadValue("-c, --critical", o.Critical.text, err)
 	}
-	if p.limits.Partial, err = nagios.ParseState(o.Partial.text); err == nil && p.limits.Partial == nagios.Unknown {
+	if p.Limits.Partial, err = nagios.ParseState(o.Partial.text); err == nil && p.Limits.Partial == nagios.Unknown {
 		err = errors.New("an outage is never UNKNOWN: want OK, WARNING or CRITICAL")
 	}
 	if err != nil {
@@ -121,10 +139,18 @@ func (p *plan) readLimits(_ Tunnel, o *options) error {
 	}
 	minimum, err := vpn.ParseMinimum(o.MinFar.text)
 	if err == nil {
-		p.limits.MinFar, err = minimum.Of(len(o.Far) + len(o.Hostname))
+		p.Limits.MinFar, err = minimum.Of(len(o.Far) + len(o.Hostname))
 	}
 	if err != nil {
 		return BadValue("-m, --min-far", o.MinFar.text, err)
+	}
+	if o.MinPeer.set {
+		if p.Limits.MinPeer, err = number("--min-peer", o.MinPeer.text, 0, maxPackets); err != nil {
+			return err
+		}
+		if p.Limits.MinPeer > len(o.Peer) {
+			return BadValue("--min-peer", o.MinPeer.text, fmt.Errorf("more than the number of peers, %d", len(o.Peer)))
+		}
 	}
 	if p.environment = o.Environment.text; o.Environment.set && !isEnvironment(p.environment) {
 		return BadValue("-E, --environment", p.environment, errors.New("want 1 to 32 letters, digits, dots, dashes or underscores"))
@@ -138,46 +164,56 @@ func isEnvironment(s string) bool {
 }
 
 func (p *plan) readPackets(_ Tunnel, o *options) error {
-	s := &p.settings
 	var err error
-	if s.Packets, err = number("-n, --packets", o.Packets.text, 1, maxPackets); err != nil {
+	if p.Packets, err = number("-n, --packets", o.Packets.text, 1, maxPackets); err != nil {
 		return err
 	}
-	s.MaxPackets = max(20, s.Packets)
+	p.MaxPackets = p.Packets + vpn.LossPackets
 	if o.MaxPackets.set {
-		if s.MaxPackets, err = number("--max-packets", o.MaxPackets.text, 1, maxPackets); err != nil {
+		if p.MaxPackets, err = number("--max-packets", o.MaxPackets.text, 1, 2*maxPackets); err != nil {
 			return err
 		}
-	}
-	if s.MaxPackets < s.Packets {
-		return BadValue("--max-packets", o.MaxPackets.text, fmt.Errorf("less than the %d of -n, --packets", s.Packets))
+		if least := p.Packets + vpn.MinLossPackets; p.MaxPackets < least {
+			return BadValue("--max-packets", o.MaxPackets.text, fmt.Errorf("want at least %d: that of -n and %d more, without which nothing can be said of doubtful hosts", least, vpn.MinLossPackets))
+		}
 	}
 	ms, err := number("-i, --interval", o.Interval.text, 1, maxInterval)
-	s.Interval = time.Duration(ms) * time.Millisecond
-
-	s.Wait = minWait
-	if rta, plain := p.limits.Critical.RTA.Number(); plain {
-		// A limit beyond any -t is refused there; here it must not overflow.
-		s.Wait = max(minWait, time.Duration(min(rta, 1000*maxTimeout)*float64(time.Millisecond))+extraWait)
-	}
-	s.Parallel = parallel()
+	p.Interval = time.Duration(ms) * time.Millisecond
+	p.Descriptors = freeDescriptors()
 	return err
 }
 
-// parallel is how many targets are asked at once, so that their sockets fit
-// into the file descriptors of this process.
-func parallel() int {
+// enoughDescriptors tells whether Go's runtime can have the descriptors that it
+// needs itself to wait for anything, and one more. Without them it would end the
+// program with words on stderr and the exit code of CRITICAL.
+func enoughDescriptors() error {
+	for range 3 {
+		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("no file descriptor is free: %w", err)
+		}
+		defer unix.Close(fd)
+	}
+	return nil
+}
+
+// freeDescriptors is how many file descriptors the looks may hold together. Those
+// that are open already, and some for what else is opened, are not counted.
+func freeDescriptors() int {
+	const (
+		reserved = 9    // echo sockets of two families and paths, the kernel's routes, files that are read
+		most     = 4000 // beyond what -t could make use of
+		unknown  = 64
+	)
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 64
+		return unknown
 	}
-	const (
-		reserved  = 12 // the standard streams, the poller, files that are read
-		perTarget = 4  // both looks, who says why, big packets; the resolver comes before them
-		most      = 1000
-	)
-	free := int(min(limit.Cur, reserved+perTarget*most)) - reserved
-	return max(1, free/perTarget)
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return unknown
+	}
+	return int(min(limit.Cur, most)) - len(open) - reserved
 }
 
 func (p *plan) readPath(_ Tunnel, o *options) error {
@@ -185,22 +221,22 @@ func (p *plan) readPath(_ Tunnel, o *options) error {
 	case o.IPv4 && o.IPv6:
 		return errors.New("-4 and -6 exclude each other: give one of them, or neither")
 	case o.IPv4:
-		p.settings.Family = probe.IPv4
+		p.family = probe.IPv4
 	case o.IPv6:
-		p.settings.Family = probe.IPv6
+		p.family = probe.IPv6
 	}
 	if o.Source.set {
 		addr, err := netip.ParseAddr(o.Source.text)
 		if err != nil || addr.IsUnspecified() || addr.IsMulticast() {
-			return BadValue("-s, --source", o.Source.text, errors.New("want an address of this machine"))
+			return BadValue("-s, --source", o.Source.text, errors.New("want an address of this host"))
 		}
 		p.path.Source = addr.Unmap()
-		if !p.settings.Family.Has(p.path.Source) {
+		if !p.family.Has(p.path.Source) {
 			return BadValue("-s, --source", o.Source.text, errors.New("is of another address family than -4 or -6 asks for"))
 		}
 	}
 	if o.Interface.set {
-		if p.path.Interface = o.Interface.text; !isInterface(p.path.Interface) {
+		if p.path.Interface = o.Interface.text; !probe.IsInterfaceName(p.path.Interface) {
 			return BadValue("-I, --interface", o.Interface.text, errors.New("want the name of an interface, for example tun0"))
 		}
 	}
@@ -223,37 +259,31 @@ func (p *plan) readPath(_ Tunnel, o *options) error {
 func (p *plan) readVia(text string) error {
 	addr, err := netip.ParseAddr(text)
 	switch {
-	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()), err != nil && !isInterface(text):
-		return errors.New("want an interface or an address of this machine, for example tun0")
+	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()), err != nil && !probe.IsInterfaceName(text):
+		return errors.New("want an interface or an address of this host, for example tun0")
 	case err == nil:
-		p.limits.Via.Source = addr.Unmap()
+		p.Limits.Via.Source = addr.Unmap()
 	default:
-		p.limits.Via.Interface = text
+		p.Limits.Via.Interface = text
 	}
 	return nil
 }
 
-// isInterface tells whether the kernel would take name for an interface. One
-// that does not exist is no mistake: a dead VPN takes its interface with it.
-func isInterface(name string) bool {
-	return name != "" && len(name) <= 15 && name != "." && name != ".." && !strings.ContainsAny(name, "/ \t:")
-}
-
 // oneFamily refuses a target whose address can never be asked in this way.
 func (p *plan) oneFamily() error {
-	for _, t := range p.targets {
+	for _, t := range p.Targets {
 		addr := t.Endpoint.Addr
 		if !addr.IsValid() {
 			continue
 		}
 		option := "-H, --far"
 		if t.Role != vpn.Far {
-			option = "--" + string(t.Role)
+			option = "--" + t.Role.Name
 		}
-		if via := p.limits.Via.Source; t.Role == vpn.Far && via.IsValid() && via.Is4() != addr.Is4() {
+		if via := p.Limits.Via.Source; t.Role.ThroughTunnel && via.IsValid() && via.Is4() != addr.Is4() {
 			return BadValue(option, t.Endpoint.String(), fmt.Errorf("is of another address family than %s of --via", via))
 		}
-		if !p.settings.Family.Has(addr) {
+		if !p.family.Has(addr) {
 			return BadValue(option, t.Endpoint.String(), errors.New("is of another address family than -4 or -6 asks for"))
 		}
 		if src := p.pathTo(t.Role).Source; src.IsValid() && src.Is4() != addr.Is4() {
@@ -266,26 +296,30 @@ func (p *plan) oneFamily() error {
 // pathTo is the way packets to a role are to leave: -s, -I and --dscp are for
 // what is behind the tunnel.
 func (p *plan) pathTo(r vpn.Role) probe.Path {
-	path := p.path
-	switch r {
-	case vpn.Far:
-		path.Via, path.MTU = p.limits.Via, p.mtu
-		return path
-	case vpn.Service, vpn.Replication:
-		return path
+	if r.ThroughTunnel {
+		return p.path
 	}
 	return probe.Path{}
 }
 
+// settings are what the prober needs to know.
+func (p *plan) settings(now func() time.Duration, emit func(vpn.Event)) probe.Settings {
+	s := probe.Settings{Family: p.family, Resolver: p.resolver, Status: p.status.answer, Now: now, Emit: emit}
+	for _, t := range p.Targets {
+		s.Questions = append(s.Questions, probe.Question{Endpoint: t.Endpoint, Path: p.pathTo(t.Role), RefuseOwn: t.Role.ThroughTunnel})
+	}
+	return s
+}
+
 func (p *plan) readTimeout(_ Tunnel, o *options) error {
-	seconds, state, hasState := strings.Cut(o.Timeout.text, ":")
-	n, err := strconv.ParseUint(seconds, 10, 32)
-	if err != nil || n < 1 || n > maxTimeout {
+	_, state, hasState := strings.Cut(o.Timeout.text, ":")
+	var ok bool
+	if p.timeout, ok = seconds(o.Timeout.text); !ok {
 		return BadValue("-t, --timeout", o.Timeout.text, fmt.Errorf("want 1 to %d seconds, for example 10 or 10:CRITICAL", maxTimeout))
 	}
-	p.timeout = time.Duration(n) * time.Second
 	p.onTimeout = nagios.Unknown
 	if hasState {
+		var err error
 		if p.onTimeout, err = nagios.ParseState(state); err == nil && p.onTimeout == nagios.OK {
 			err = errors.New("a timeout is never OK: want WARNING, CRITICAL or UNKNOWN")
 		}
@@ -293,20 +327,19 @@ func (p *plan) readTimeout(_ Tunnel, o *options) error {
 			return BadValue("-t, --timeout", o.Timeout.text, err)
 		}
 	}
-	// Two attempts and a name to look up fit into -t, with time to spare.
-	p.settings.Attempt = max(minWait, (p.timeout-margin)/3)
+	p.End = p.timeout - margin
 	return nil
 }
 
 func (p *plan) readOutput(_ Tunnel, o *options) error {
-	switch o.Output.text {
-	case "nagios":
-	case "json":
-		p.json = true
-	default:
-		return BadValue("-o, --output", o.Output.text, errors.New("want nagios or json"))
+	p.output, p.replay = form(o.Output.text), o.Replay.text
+	switch {
+	case !slices.Contains([]form{asNagios, asJSON, asTicket, asEvents, asPlan}, p.output):
+		return BadValue("-o, --output", o.Output.text, errors.New("want nagios, json, ticket, events or plan"))
+	case o.Replay.set && p.replay == "":
+		return BadValue("--replay", "", errors.New("want the name of a file"))
 	}
-	p.totals = len(p.targets) > manyTargets
+	p.totals = len(p.Targets) > manyTargets
 	if o.Perfdata.set {
 		switch o.Perfdata.text {
 		case "all":
@@ -322,19 +355,9 @@ func (p *plan) readOutput(_ Tunnel, o *options) error {
 
 // fits refuses what could not be finished in time, before anything is sent.
 func (p *plan) fits(o *options) error {
-	pinged := 0
-	for _, t := range p.targets {
-		if t.Endpoint.Scheme == probe.ICMP {
-			pinged++
-		}
-	}
-	if needs := p.settings.Quickest(probe.ICMP, pinged) + p.settings.Wait + margin; needs > p.timeout {
+	if needs := p.Plan.Quickest() + margin; needs > p.timeout {
 		return BadValue("-t, --timeout", o.Timeout.text, fmt.Errorf(
 			"the packets of -n and -i and the wait for the last answer need %.1f s: give more time, or fewer packets", needs.Seconds()))
-	}
-	if needs := p.settings.FullSize() + margin; p.mtu > 0 && needs > p.timeout {
-		return BadValue("-t, --timeout", o.Timeout.text, fmt.Errorf(
-			"the packets of --mtu and the waits for their answers need %.1f s: give more time", needs.Seconds()))
 	}
 	return nil
 }

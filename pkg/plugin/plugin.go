@@ -1,11 +1,8 @@
-// Package plugin is the program that the plugins share: it reads the
-// arguments, runs the probes under one deadline, has the evidence judged,
-// prints the report and gives the exit code. What is special about a tunnel
-// comes from the plugin's own folder, as a Tunnel.
 package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -35,21 +32,26 @@ type Tunnel struct {
 	// Prepare checks this tunnel's own options. Its errors come from BadValue.
 	// Nil for none.
 	Prepare func() error
-	// Moments are times of the wall clock at which Impact differs, from now on;
-	// the first is now. Nil where the time does not matter. For --explain.
-	Moments func(now time.Time) []Moment
-	// Impact says what a verdict means for people, at a moment of the wall
-	// clock, and may move the state.
-	Impact func(v vpn.Verdict, now time.Time) Impact
+	// Staffed tells whether somebody is at work at a moment of the wall clock, if
+	// what a verdict means depends on that. Nil if it does not.
+	Staffed func(now time.Time) bool
+	// HoursGiven tells whether this command line says when that is. For --replay.
+	HoursGiven func() bool
+	// Impact says what one problem of a verdict means for people, and may move its
+	// state.
+	Impact func(v vpn.Verdict, p vpn.Problem, staffed bool) Impact
+	// Notes are further lines of the tunnel's own, as of a file that is out of
+	// date. Nil for none.
+	Notes func(now time.Time) []string
 }
 
-// Role is an option that names targets.
+// Role is an option that names targets. The role has the option's long name.
 type Role struct {
 	Role    vpn.Role
 	Targets *Values
 }
 
-// Impact is what a verdict means for people.
+// Impact is what a problem means for people.
 type Impact struct {
 	State nagios.State
 	Text  string   // a sentence for line 1, without a full stop; may be empty
@@ -73,7 +75,12 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	if document != nil {
 		return document(t, args, stdout)
 	}
-	if text := information(t, args); text != "" {
+	g := look(args)
+	if err := enoughDescriptors(); err != nil {
+		_, _ = io.WriteString(stdout, ownFault(t, g.json, vpn.Failed, err).text)
+		return nagios.Unknown.ExitCode()
+	}
+	if text := information(t, g); text != "" {
 		signal.Ignore(syscall.SIGPIPE) // as below
 		_, _ = io.WriteString(stdout, text)
 		return nagios.Unknown.ExitCode()
@@ -90,7 +97,7 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	log.SetOutput(io.Discard)
 
 	screen := terminal.Of(stdout)
-	out := answer(ctx, t, args, began, screen)
+	out := answer(ctx, t, args, g, began, screen, stdout)
 	if screen != nil {
 		out.text = out.before + paintState(screen, out.text)
 	}
@@ -98,12 +105,12 @@ func Run(t Tunnel, args []string, stdout io.Writer) int {
 	return out.code
 }
 
-// information is the text of -h or -V; empty where neither is asked for.
-func information(t Tunnel, args []string) string {
-	switch scan(args) {
-	case askedHelp:
+// information is the text of -h or -V; empty if neither is asked for.
+func information(t Tunnel, g glance) string {
+	switch {
+	case g.help:
 		return help(t)
-	case askedVersion:
+	case g.version:
 		return t.program() + " " + version + "\n"
 	}
 	return ""
@@ -115,40 +122,61 @@ type output struct {
 	text    string
 	code    int
 	timeout time.Duration
+	after   <-chan struct{} // closed when what stands before it is written; nil if nothing does
 }
 
 // answer does everything but print. A panic ends here as one UNKNOWN line.
-func answer(ctx context.Context, t Tunnel, args []string, began time.Time, screen *terminal.Screen) (out output) {
-	asJSON := wantsJSON(args)
+func answer(ctx context.Context, t Tunnel, args []string, g glance, began time.Time, screen *terminal.Screen, stdout io.Writer) (out output) {
 	defer func() {
 		if v := recover(); v != nil {
-			out = ownFault(t, asJSON, vpn.Failed, fmt.Errorf("internal error: %v", v))
+			out = ownFault(t, g.json, vpn.Failed, fmt.Errorf("internal error: %v", v))
 		}
 	}()
 	if err := onlyCallersRights(); err != nil {
-		return ownFault(t, asJSON, vpn.Misuse, err)
+		return ownFault(t, g.json, vpn.Misuse, err)
 	}
-	p, fault := prepare(ctx, t, args, began)
+	p, fault := prepare(ctx, t, args, began.Add(g.timeout-margin))
 	if fault != nil {
-		return ownFault(t, asJSON || fault.asJSON, fault.cause, fault.err)
+		return ownFault(t, g.json || fault.asJSON, fault.cause, fault.err)
 	}
-	p.screen = screen
-	if p.explain {
+	p.screen, p.began = screen, began
+	switch {
+	case p.explain:
 		return explain(t, p, began)
+	case p.output == asPlan:
+		return output{text: string(header(t, p)), code: nagios.Unknown.ExitCode(), timeout: p.timeout}
+	case p.replay != "":
+		return replay(t, p)
 	}
+	p.staffed = t.Staffed == nil || t.Staffed(began)
 	p.shedPrivilege()
 	p.limitProcessors()
-	return check(ctx, t, p, began)
+	return p.run(ctx, t, stdout)
+}
+
+// run asks, judges and makes the output.
+func (p *plan) run(ctx context.Context, t Tunnel, stdout io.Writer) output {
+	rec := newRecorder(t, p, stdout)
+	show, stop := watch(p)
+	v := check(ctx, p, p.began, rec, show)
+	erase := stop()
+	out := render(t, p, v)
+	out.before = erase
+	out.after = rec.finish()
+	return out
 }
 
 // ownFault reports that nothing could be checked, for want of what was asked.
 func ownFault(t Tunnel, asJSON bool, cause vpn.Cause, err error) output {
-	state := nagios.Unknown
+	state, details := nagios.Unknown, []string{}
+	if detailed, ok := errors.AsType[*detailedError](err); ok {
+		details = detailed.details
+	}
 	if asJSON {
 		return output{text: encode(jsonReport{State: state, Cause: cause, Tunnel: t.Name,
-			Summary: nagios.Clean(err.Error(), maxMessage), Targets: []jsonTarget{}}), code: state.ExitCode()}
+			Summary: nagios.Clean(err.Error(), maxMessage), Problems: []jsonProblem{}, Targets: []jsonTarget{}, Advice: []string{}, Evidence: cleanAll(details)}), code: state.ExitCode()}
 	}
-	return output{text: nagios.Report{State: state, Summary: err.Error()}.String(), code: state.ExitCode()}
+	return output{text: nagios.Report{State: state, Summary: err.Error(), Details: details}.String(), code: state.ExitCode()}
 }
 
 // maxMessage bounds the text of an error in JSON, in characters.
@@ -164,6 +192,9 @@ func (o output) write(w io.Writer, began time.Time) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
+		if o.after != nil {
+			<-o.after
+		}
 		// A closed or full stdout leaves nobody to tell; the exit code stands.
 		_, _ = io.WriteString(w, o.text)
 	}()

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"checkvpn/pkg/nagios"
-	"checkvpn/pkg/probe"
 	"checkvpn/pkg/terminal"
 	"checkvpn/pkg/vpn"
 )
@@ -19,21 +18,32 @@ import (
 // onScreen is the text of a verdict on a screen.
 func onScreen(t Tunnel, p *plan, v vpn.Verdict, impact Impact) string {
 	first := nagios.Report{State: impact.State, Summary: summary(t, p, v, impact)}.String()
-	parts := []string{terminal.Wrap(first, p.screen.Width, len(impact.State.String()+": ")), ""}
-	parts = append(parts, table(p, v)...)
-	if len(impact.Notes) > 0 {
+	hang := len(impact.State.String() + ": ")
+	parts := []string{terminal.Wrap(first, p.screen.Width, hang), ""}
+	help := help3am(p, v, impact)
+	for _, line := range help {
+		parts = append(parts, terminal.Wrap(clean(line), p.screen.Width, hangOf(line)))
+	}
+	if len(help) > 0 {
 		parts = append(parts, "")
 	}
-	for _, note := range impact.Notes {
+	parts = append(parts, table(p, v)...)
+	notes := append(slices.Clone(v.Evidence), impact.Notes...)
+	if len(notes) > 0 {
+		parts = append(parts, "")
+	}
+	for _, note := range notes {
 		parts = append(parts, terminal.Wrap(clean(note), p.screen.Width, 0))
 	}
-	if steps := v.Advice(); len(steps) > 0 {
-		parts = append(parts, "", "What to do:")
-		for i, step := range steps {
-			parts = append(parts, terminal.Wrap(fmt.Sprintf("%d. %s", i+1, step), p.screen.Width, 3))
-		}
-	}
 	return strings.Join(parts, "\n") + "\n"
+}
+
+// hangOf is how far the further lines of a numbered step are set in.
+func hangOf(line string) int {
+	if number, _, found := strings.Cut(line, ". "); found && strings.Trim(number, "0123456789") == "" {
+		return len(number) + len(". ")
+	}
+	return 0
 }
 
 var colours = map[nagios.State]terminal.Colour{
@@ -60,24 +70,23 @@ const showAfter = 500 * time.Millisecond
 
 // watch gives what shows the progress of a check on the screen, and what ends
 // that and gives the codes that erase it.
-func watch(p *plan, began time.Time) (show func([]vpn.Observation), stop func() string) {
+func watch(p *plan) (show func(*vpn.Judge), stop func() string) {
 	if p.screen == nil {
-		return func([]vpn.Observation) {}, func() string { return "" }
+		return func(*vpn.Judge) {}, func() string { return "" }
 	}
 	live := p.screen.Live()
-	return func(evidence []vpn.Observation) {
-		if took := time.Since(began); took >= showAfter {
-			live.Show(progress(p, evidence, took))
+	return func(j *vpn.Judge) {
+		if took := time.Since(p.began); took >= showAfter {
+			live.Show(progress(p, j.Verdict(), took))
 		}
 	}, live.Stop
 }
 
 // progress is one line about a check that goes on.
-func progress(p *plan, evidence []vpn.Observation, took time.Duration) string {
-	v := vpn.Judge(p.limits, evidence)
+func progress(p *plan, v vpn.Verdict, took time.Duration) string {
 	var waiting []string
 	for _, f := range v.Findings {
-		if !f.Answers {
+		if !f.Answers() {
 			waiting = append(waiting, f.Target.Name)
 		}
 	}
@@ -90,10 +99,8 @@ func progress(p *plan, evidence []vpn.Observation, took time.Duration) string {
 
 // table is a line for each target, worst first, with its packets as marks.
 func table(p *plan, v vpn.Verdict) []string {
-	findings := slices.Clone(v.Findings)
-	slices.SortStableFunc(findings, func(a, b vpn.Finding) int { return nagios.Compare(a.State, b.State) })
-	rows := []row{{cells: [columns]string{"STATE", "ROLE", "NAME", "ADDRESS", "TIME", "PACKETS"}}}
-	for _, f := range findings {
+	rows := []row{{cells: [columns]string{"STATE", "ROLE", "NAME", "ADDRESS", "LOSS", "TIME", "PACKETS"}}}
+	for _, f := range v.Ordered() {
 		rows = append(rows, rowOf(p, v, f))
 	}
 	return layout(p.screen, rows)
@@ -106,26 +113,28 @@ func rowOf(p *plan, v vpn.Verdict, f vpn.Finding) row {
 		name = f.Target.Group + "/" + name
 	}
 	address := f.Target.URL
-	if addr := f.Result.Addr; f.Target.Endpoint.Scheme == probe.ICMP && addr.IsValid() {
-		address = addr.String()
+	if f.Target.Endpoint.Scheme == vpn.ICMP && f.Addr.IsValid() {
+		address = f.Addr.String()
 	}
 	if address == name {
 		address = ""
 	}
-	time := "-"
+	time, loss := "-", "-"
+	if f.Measured {
+		loss = vpn.Percent(f.Loss)
+	}
 	if f.RTA > 0 {
 		time = vpn.Milliseconds(f.RTA)
 	}
 	r := row{
-		cells: [columns]string{f.State.String(), string(f.Target.Role), clean(name), clean(address), time, marks(f.Result)},
-		name:  clean(f.Target.Name),
+		cells: [columns]string{f.State.String(), f.Target.Role.Name, clean(name), clean(address), loss, time, marks(f.Marks)},
 		count: "-",
-		note:  clean(f.Note(v.FarUp > 0)),
+		note:  clean(v.Note(f)),
 	}
-	if sent := f.Result.Sent(); sent > 0 {
-		r.count = fmt.Sprintf("%d/%d", f.Result.Received(), sent)
+	if f.Sent > 0 {
+		r.count = fmt.Sprintf("%d/%d", f.Received, f.Sent)
 	}
-	for _, line := range verbose(p, f) {
+	for _, line := range p.more(f) {
 		r.more = append(r.more, nagios.Clean(line, maxMore))
 	}
 	return r
@@ -135,13 +144,13 @@ func rowOf(p *plan, v vpn.Verdict, f vpn.Finding) row {
 const maxMore = 4096
 
 // marks are the packets or attempts, one character each.
-func marks(r probe.Result) string {
+func marks(list []vpn.Mark) string {
 	var b strings.Builder
-	for _, a := range r.Attempts {
-		switch a.Outcome {
-		case probe.Answered:
+	for _, m := range list {
+		switch m.Fate {
+		case vpn.Answers:
 			b.WriteByte('.')
-		case probe.Pending:
+		case vpn.NotKnown:
 			b.WriteByte('?')
 		default:
 			b.WriteByte('x')

@@ -7,12 +7,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/terminal"
-	"checkvpn/pkg/vpn"
 )
 
 // onTerminal runs f with a real terminal of some columns for its output, and
@@ -71,13 +69,13 @@ func TestOnATerminal(t *testing.T) {
 			}
 		}
 		if strings.ContainsAny(plain, "|\x1b\r") {
-			t.Errorf("codes, or figures for machines: %q", plain)
+			t.Errorf("codes, or figures for programs: %q", plain)
 		}
-		row := regexp.MustCompile(`(?m)^OK +far +group/one +127\.0\.0\.1 +[0-9.]+ ms  \.{5}$`)
+		row := regexp.MustCompile(`(?m)^OK +far +group/one +127\.0\.0\.1 +0% +[0-9.]+ ms  (\.{5}|5/5)$`)
 		if columns >= 80 && !row.MatchString(plain) {
-			t.Errorf("%d columns: no line of the machine one in %q", columns, plain)
+			t.Errorf("%d columns: no line of the host one in %q", columns, plain)
 		}
-		if columns >= 200 && !regexp.MustCompile(`(?m)^CRITICAL  far +db +tcp://127\.0\.0\.1:1 +-  xx +connection refused$`).MatchString(plain) {
+		if columns >= 200 && !regexp.MustCompile(`(?m)^CRITICAL  far +db +tcp://127\.0\.0\.1:1 +- +-  xx +connection refused$`).MatchString(plain) {
 			t.Errorf("%d columns: no reason in %q", columns, plain)
 		}
 	}
@@ -86,7 +84,7 @@ func TestOnATerminal(t *testing.T) {
 func TestColourIsAsked(t *testing.T) {
 	t.Setenv("NO_COLOR", "1")
 	for args, want := range map[string]string{
-		"-H 127.0.0.1":         "OK: test VPN up: the only machine asked answers",
+		"-H 127.0.0.1":         "OK: test VPN up: host 127.0.0.1 answers",
 		"-H 127.0.0.1 -w abc":  "UNKNOWN: bad value abc for -w, --warning",
 		"-h":                   "Usage:",
 		"-V":                   "check_vpn_test ",
@@ -110,9 +108,9 @@ func TestProgress(t *testing.T) {
 	args := []string{"-H", "a.example", "-H", "127.0.0.1", "-t", "3"}
 	seen := onTerminal(t, 80, func(f *os.File) {
 		p := planOf(t, args...)
-		p.settings.Resolver = resolver(silence)
+		p.resolver = resolver(silence)
 		p.screen = terminal.Of(f)
-		out := check(t.Context(), testTunnel(), p, time.Now())
+		out := checkNow(t.Context(), p)
 		fmt.Fprint(f, out.before+out.text)
 	})
 	lines := strings.Split(seen, "\r\x1b[K")
@@ -124,7 +122,7 @@ func TestProgress(t *testing.T) {
 			t.Errorf("progress %q", line)
 		}
 	}
-	if !strings.HasPrefix(lines[len(lines)-1], "WARNING: test VPN up, but 1 of 2 machines is silent: a.example\n") {
+	if !strings.HasPrefix(lines[len(lines)-1], "WARNING: test VPN up, but 1 of 2 hosts is silent: a.example\n") {
 		t.Errorf("got %q", lines[len(lines)-1])
 	}
 	seen = onTerminal(t, 80, func(f *os.File) { Run(testTunnel(), []string{"-H", "127.0.0.1"}, f) })
@@ -136,11 +134,11 @@ func TestProgress(t *testing.T) {
 // TestTableFits has names, addresses and packets of every length.
 func TestTableFits(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("n", n) }
-	rows := []row{{cells: [columns]string{"STATE", "ROLE", "NAME", "ADDRESS", "TIME", "PACKETS"}}}
+	rows := []row{{cells: [columns]string{"STATE", "ROLE", "NAME", "ADDRESS", "LOSS", "TIME", "PACKETS"}}}
 	for i := range 40 {
 		rows = append(rows, row{
-			cells: [columns]string{"CRITICAL", string(vpn.Replication), long(i + 1), long(2 * i), "100 ms", strings.Repeat("x", 25*i)},
-			name:  long(i), count: fmt.Sprintf("0/%d", 25*i), note: strings.Repeat("note ", i), more: []string{long(10 * i)},
+			cells: [columns]string{"CRITICAL", "replication", long(i + 1), long(2 * i), "100%", "100 ms", strings.Repeat("x", 25*i)},
+			count: fmt.Sprintf("0/%d", 25*i), note: strings.Repeat("note ", i), more: []string{long(10 * i)},
 		})
 	}
 	for width := 1; width < 300; width++ {

@@ -6,22 +6,22 @@ import (
 	"checkvpn/pkg/terminal"
 )
 
-// columns of the table: state, role, name, address, time, packets.
-const columns = 6
+// columns of the table: state, role, name, address, loss, time, packets.
+const columns = 7
 
 const (
 	columnRole    = 1
 	columnName    = 2
 	columnAddress = 3
-	columnTime    = 4
-	columnPackets = 5
+	columnLoss    = 4
+	columnTime    = 5
+	columnPackets = 6
 )
 
 // row is a target in the table, and what may take the place of cells that are
 // too wide.
 type row struct {
 	cells [columns]string
-	name  string   // without the group
 	count string   // of packets, in place of marks
 	note  string   // at the end of the line, or below it
 	more  []string // lines below it
@@ -36,17 +36,18 @@ const (
 	below      = 4  // how far lines below a row are set in
 )
 
-// layout gives the lines of a table that is no wider than the screen. Where it
-// would be, long addresses are cut, groups go, then addresses, marks become
-// counts, roles go, and names are cut; what is still too wide is cut off.
+// layout gives the lines of a table that is no wider than the screen. If it would
+// be, marks become counts, then roles, losses and times go, and long addresses
+// are cut: who it is about stays longest. Then names are cut, and what is still
+// too wide is cut off.
 func layout(s *terminal.Screen, rows []row) []string {
 	widths := measure(rows)
 	for _, narrow := range []func(*row){
-		func(r *row) { r.cells[columnAddress] = terminal.Cut(r.cells[columnAddress], maxAddress) },
-		func(r *row) { r.cells[columnName] = choose(r.name, r.cells[columnName]) },
-		func(r *row) { r.cells[columnAddress] = "" },
 		func(r *row) { r.cells[columnPackets] = choose(r.count, r.cells[columnPackets]) },
 		func(r *row) { r.cells[columnRole] = "" },
+		func(r *row) { r.cells[columnLoss] = "" },
+		func(r *row) { r.cells[columnTime] = "" },
+		func(r *row) { r.cells[columnAddress] = terminal.Cut(r.cells[columnAddress], maxAddress) },
 	} {
 		if total(widths) <= s.Width {
 			break

@@ -1,15 +1,13 @@
-package probe_test
+package probe
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"checkvpn/pkg/probe"
+	"checkvpn/pkg/vpn"
 )
 
 // BenchmarkEcho is the first look at targets that answer, on the loopback, with
@@ -20,20 +18,20 @@ func BenchmarkEcho(b *testing.B) {
 		b.Run(fmt.Sprintf("targets=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			before := processorTime(b)
+			var looks []vpn.Look
+			for i := range n {
+				looks = append(looks, vpn.Look{Kind: vpn.FirstLook, Target: i, Addr: netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + i)}), Packets: 5, Spacing: ms})
+			}
 			for b.Loop() {
-				prober := probe.NewProber(probe.Settings{Packets: 5, MaxPackets: 5, Interval: ms, Wait: 600 * ms})
-				var all sync.WaitGroup
-				for i := range n {
-					all.Go(func() {
-						addr := netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + i)})
-						p := prober.New(probe.Endpoint{Scheme: probe.ICMP, Addr: addr}, probe.Path{})
-						p.Run(context.Background())
-						if r := p.Result(); r.Received() != 5 {
-							b.Errorf("%d of 5 answered: %v", r.Received(), r.Reason())
-						}
-					})
+				heard, began := make(chan vpn.Event, 100), time.Now()
+				p := New(Settings{Questions: make([]Question, n), Now: func() time.Duration { return time.Since(began) }, Emit: func(e vpn.Event) { heard <- e }})
+				p.Want(b.Context(), looks)
+				for range 2 * 5 * n {
+					if e := <-heard; e.Kind != vpn.Sent && e.Kind != vpn.Answered {
+						b.Fatalf("got %+v", e)
+					}
 				}
-				all.Wait()
+				p.Close()
 			}
 			b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
 		})

@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -14,108 +13,107 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
 )
 
-// askConnection makes one attempt, and a second one where the first failed in
-// another way than by silence: the kernel has repeated a silent connection by
-// itself, and repeated half-connections make databases block a host.
-//
-// Where there is no answer for a while, or one that leaves open who gave it, it
-// is asked why. That lasts no longer than the attempts do.
-func (p *Probe) askConnection(ctx context.Context, r *record) {
-	ctx, done := context.WithCancel(ctx)
-	defer done()
-	askWhy := sync.OnceFunc(func() { p.askWhy(ctx, r) })
-	slow := p.attempt(ctx, r, askWhy)
-	p.note(func() { r.firstLook = 1 })
-	if ctx.Err() != nil || p.answeredAll(r) || slow {
+// connect makes one attempt: to connect, to ask for a page, or to ask an IKE peer.
+func (l *look) connect() {
+	if f := l.refusal(); f != nil {
+		l.localError(0, f)
 		return
 	}
-	sleep(ctx, doubt)
-	if ctx.Err() == nil {
-		p.attempt(ctx, r, askWhy)
-	}
-}
-
-// attempt connects, or asks for a page, once. An attempt that the end of ctx
-// cuts short stays pending: it might still have been answered. It is slow where
-// all its time was used up.
-func (p *Probe) attempt(ctx context.Context, r *record, askWhy func()) (slow bool) {
-	var i int
-	began := p.prober.Now()
-	p.note(func() {
-		i = len(r.attempts)
-		r.attempts = append(r.attempts, Attempt{At: began})
-	})
-	limited, cancel := context.WithTimeoutCause(ctx, p.prober.set.Attempt, errSlow)
+	ctx, cancel := l.limited()
 	defer cancel()
-	d := &dialer{path: p.path, addr: r.addr}
-	defer time.AfterFunc(doubt, func() {
-		if !d.connected.Load() {
-			askWhy()
-		}
-	}).Stop()
-	answer, took, err := d.try(limited, p.endpoint)
-	if err != nil && ctx.Err() != nil {
-		return false
+	began := l.set.Now()
+	l.emit(vpn.Event{Kind: vpn.Sent, At: began, Seq: l.First})
+	d := &dialer{path: l.Path, addr: l.Addr, guarded: l.guarded}
+	var short shortage
+	answer, took, err := d.try(ctx, l.Endpoint, l.set.Status)
+	for short.mayPass(err) && sleep(ctx, nextTry) {
+		answer, took, err = d.try(ctx, l.Endpoint, l.set.Status)
 	}
-	own := unable(err)
-	connected := d.connected.Load()
-	outcome, reason := judgeAttempt(err, connected)
-	slow = err != nil && (isTimeout(err) || context.Cause(limited) == errSlow && !refused(err))
-	switch {
-	case slow && connected:
-		reason = fmt.Errorf("connected, but %w", within(p.prober.set.Attempt))
-	case slow:
-		reason = within(p.prober.set.Attempt)
-	case errors.Is(err, syscall.EACCES) && d.leaves(ctx):
-		reason = &explained{"administratively prohibited", err} // by ICMPv6
+	e := d.outcome(err, ctx.Err() != nil, l.Limit)
+	if e.Kind == vpn.Answered {
+		e.Answer = answer
+	} else {
+		took = l.set.Now() - began
 	}
-	told, known := errors.AsType[*ToldError](reason)
-	if outcome == Silent && own == nil && vague(reason) {
-		askWhy()
-	}
-	p.note(func() {
-		if known {
-			r.told = told
-		}
-		if own != nil {
-			r.err = own
-		}
-		r.attempts[i] = Attempt{At: began, Took: took, Outcome: outcome, Answer: answer, Err: reason}
-	})
-	return slow
+	e.At, e.Seq, e.Took = l.set.Now(), l.First, took
+	l.emit(e)
 }
 
-// try makes the attempt of the endpoint's scheme. It gives what was answered,
-// where that has a name, and how long it took.
-func (d *dialer) try(ctx context.Context, e Endpoint) (answer string, took time.Duration, err error) {
+// try makes the attempt of the endpoint's scheme. It gives what was answered, if
+// that has a name, and how long it took.
+func (d *dialer) try(ctx context.Context, e vpn.Endpoint, status func(int) bool) (answer string, took time.Duration, err error) {
 	began := time.Now()
 	switch e.Scheme {
-	case IKE:
-		if answer, took, err = d.tryIKE(ctx, e.Port); err == nil {
-			return answer, took, nil
-		}
-	case TCP:
+	case vpn.IKE:
+		return d.tryIKE(ctx, e.Port)
+	case vpn.TCP:
 		err = d.tryConnect(ctx, e.Port)
 	default:
-		err = d.tryPage(ctx, e)
+		err = d.tryPage(ctx, e, status)
 	}
 	return "", time.Since(began), err
 }
 
-var errSlow = errors.New("attempt took too long")
-
-// judgeAttempt tells a target that said no, or that was connected to and then
-// failed, from silence.
-func judgeAttempt(err error, connected bool) (Outcome, error) {
-	switch {
-	case err == nil:
-		return Answered, nil
-	case connected, refused(err):
-		return Refused, explain(err)
+// outcome is what became of an attempt that ended with an error, or with none.
+// If its time was over, that is the reason, whatever a library made of it.
+//
+// Whoever said no, or was connected to and then failed, is there: it has refused.
+// What somebody else says, and silence, end the attempt. All else is of this host.
+func (d *dialer) outcome(err error, over bool, limit time.Duration) vpn.Event {
+	if err == nil {
+		return vpn.Event{Kind: vpn.Answered}
 	}
-	return Silent, explain(err)
+	f, said := faultOf(err), d.said.Load()
+	if isOver(err, f, over) {
+		f = &vpn.Fault{Code: vpn.Timeout, Words: within(limit)}
+	}
+	itself := said != nil && said.From == d.addr.WithZone("")
+	switch {
+	case f.Own:
+		return vpn.Event{Kind: vpn.LocalError, Fault: f}
+	case d.connected.Load():
+		return vpn.Event{Kind: vpn.Refused, Fault: afterConnecting(f)}
+	case f.Code == vpn.Timeout:
+		return vpn.Event{Kind: vpn.AttemptOver, Fault: f, ICMP: said}
+	case f.Code == vpn.Reset && (said == nil || itself):
+		return vpn.Event{Kind: vpn.Refused, Fault: f, ICMP: said}
+	case itself:
+		return vpn.Event{Kind: vpn.Refused, Fault: unreachable, ICMP: said}
+	case said != nil:
+		return vpn.Event{Kind: vpn.AttemptOver, Fault: unreachable, ICMP: said}
+	case f.Code == vpn.NoRoute, f.Code == vpn.NoInterface, f.Code == vpn.NoSource:
+		return vpn.Event{Kind: vpn.LocalError, Fault: f}
+	}
+	return vpn.Event{Kind: vpn.AttemptOver, Fault: f}
+}
+
+// unreachable is the fault if there is an ICMP error, which says more.
+var unreachable = &vpn.Fault{Code: vpn.OtherFault, Words: "unreachable, as an ICMP error says"}
+
+// isOver tells whether an attempt failed because its time was over: then any other
+// error may come of that. A timeout may be seen a moment before the context ends,
+// but that of the kernel is another.
+func isOver(err error, f *vpn.Fault, over bool) bool {
+	switch f.Code {
+	case vpn.Timeout:
+		return !errors.Is(err, syscall.ETIMEDOUT)
+	case vpn.BadAnswer, vpn.OtherFault:
+		return over && !f.Own
+	}
+	return false
+}
+
+// afterConnecting is the fault of who was connected to.
+func afterConnecting(f *vpn.Fault) *vpn.Fault {
+	switch f.Code {
+	case vpn.Reset, vpn.HTTPStatus, vpn.Forbidden, vpn.BadAnswer:
+		return f
+	}
+	return &vpn.Fault{Code: vpn.BadAnswer, Words: "connected, but " + f.Words}
 }
 
 // dialer connects to one address by a path, whatever the name that a library
@@ -123,7 +121,10 @@ func judgeAttempt(err error, connected bool) (Outcome, error) {
 type dialer struct {
 	path      Path
 	addr      netip.Addr
-	connected atomic.Bool // also read while a library still dials
+	guarded   func(func())
+	dialing   sync.Mutex                      // held while a library dials, which it does in the background
+	connected atomic.Bool                     // also read while a library still dials
+	said      atomic.Pointer[vpn.ICMPMessage] // the last ICMP error that came to a socket of the attempt
 }
 
 func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
@@ -142,7 +143,7 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	w := &witness{addr: d.addr}
 	defer w.close()
 	nd := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, c syscall.RawConn) error {
-		return errors.Join(d.control(ctx, network, address, c), w.watch(ctx, network, address, c))
+		return errors.Join(d.control(ctx, network, address, c), w.watch(c))
 	}}
 	if d.path.Source.IsValid() {
 		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
@@ -158,8 +159,8 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 		d.connected.Store(true)
 		return nil, err
 	}
-	if told := w.other(); told != nil && ctx.Err() == nil {
-		return nil, told
+	if said := w.said(); said != nil {
+		d.said.Store(said)
 	}
 	return nil, err
 }
@@ -170,7 +171,7 @@ func (d *dialer) control(_ context.Context, network, _ string, c syscall.RawConn
 	var err error
 	outer := c.Control(func(fd uintptr) {
 		if d.path.Interface != "" {
-			err = os.NewSyscallError("setsockopt", unix.BindToDevice(int(fd), d.path.Interface))
+			err = bindToInterface(int(fd), d.path.Interface)
 		}
 		if d.path.DSCP != 0 && err == nil {
 			level, option := unix.IPPROTO_IP, unix.IP_TOS

@@ -1,4 +1,4 @@
-package probe_test
+package probe
 
 import (
 	"encoding/binary"
@@ -34,8 +34,8 @@ const (
 	corrupt   // with a wrong checksum
 	reordered // the first request is answered after the third
 	timeless  // with the time that pro-bing keeps in the packet set to zero
-	short     // with most of the payload cut off
-	leaving   // the route to it changes at the third request
+	cutOff    // with most of the payload cut off
+	leaving   // the first request is not answered, and the route to it changes at the third
 )
 
 func fakeAddr(way byte) string { return netip.AddrFrom4([4]byte{10, 9, 0, way}).String() }
@@ -45,7 +45,7 @@ func fakeAddr(way byte) string { return netip.AddrFrom4([4]byte{10, 9, 0, way}).
 func newFake(t *testing.T) (*lab.Site, *fake) {
 	t.Helper()
 	i, err := lab.NewInternet()
-	must(t, err)
+	check(t, err)
 	t.Cleanup(func() { i.Close() })
 	site, err := i.AddSite(lab.SiteConfig{
 		Name: "near", Public: lab.Addrs("192.0.2.1"),
@@ -53,9 +53,9 @@ func newFake(t *testing.T) (*lab.Site, *fake) {
 		GatewayAddrs: lab.Addrs("10.1.0.1"),
 		HostAddrs:    lab.Addrs("10.1.0.20"),
 	})
-	must(t, err)
+	check(t, err)
 	f := &fake{n: map[byte]int{}, when: map[byte]func(){}}
-	must(t, site.Do(func() (err error) {
+	check(t, site.Do(func() (err error) {
 		if f.dev, err = tun.CreateTUN("fake0", 1500); err != nil {
 			return err
 		}
@@ -143,9 +143,13 @@ func (f *fake) answer(request []byte) {
 		return
 	case timeless:
 		clear(reply[28:36])
-	case short:
+	case cutOff:
 		reply = reply[:32]
 		binary.BigEndian.PutUint16(reply[2:], 32)
+	case leaving:
+		if n == 1 {
+			return
+		}
 	case corrupt:
 		sum(reply)
 		reply[len(reply)-1] ^= 0xff

@@ -2,10 +2,14 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+
+	"checkvpn/pkg/vpn"
 )
 
 const (
@@ -13,52 +17,83 @@ const (
 	maxHeader    = 64 << 10 // bytes of a response's header that are read
 )
 
-// redirectError says why a redirect is not followed.
-type redirectError string
-
-func (e redirectError) Error() string { return string(e) }
-
-const (
-	errRedirects redirectError = "more than 5 redirects"
-	errElsewhere redirectError = "redirected to another host"
-	errDowngrade redirectError = "redirected from https to http"
+// Why a redirect is not followed.
+var (
+	errRedirects = &vpn.Fault{Code: vpn.BadAnswer, Words: "more than 5 redirects"}
+	errElsewhere = &vpn.Fault{Code: vpn.BadAnswer, Words: "redirected to another host"}
+	errDowngrade = &vpn.Fault{Code: vpn.BadAnswer, Words: "redirected from https to http"}
 )
 
 // tryPage asks for a page and looks at its status alone: the body is hostile
 // and says nothing more, so it is not read. No proxy is used, because a proxy
 // would be asked in place of the way that the question is about.
-func (d *dialer) tryPage(ctx context.Context, e Endpoint) error {
+func (d *dialer) tryPage(ctx context.Context, e vpn.Endpoint, status func(int) bool) error {
+	page, err := urlOf(e)
+	if err != nil {
+		return ownFault("the URL cannot be put into a request")
+	}
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, hostPort string) (net.Conn, error) {
-			_, port, err := net.SplitHostPort(hostPort)
-			if err != nil {
-				return nil, err
-			}
-			n, err := strconv.ParseUint(port, 10, 16)
-			if err != nil {
-				return nil, err
-			}
-			return d.dial(ctx, uint16(n))
+		DialContext: func(_ context.Context, _, hostPort string) (net.Conn, error) {
+			return d.dialTo(ctx, hostPort)
 		},
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
 	}
-	client := &http.Client{Transport: transport, CheckRedirect: checkRedirect}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.String(), nil)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("User-Agent", "check_vpn")
+	client := &http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if status(next.Response.StatusCode) {
+			return http.ErrUseLastResponse
+		}
+		return checkRedirect(next, via)
+	}}
+	request := (&http.Request{Method: http.MethodGet, URL: page, Header: http.Header{"User-Agent": {"check_vpn"}}}).WithContext(ctx)
 	response, err := client.Do(request)
+	d.awaitDial()
 	if err != nil {
 		return err
 	}
 	response.Body.Close()
-	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return &StatusError{response.StatusCode}
+	if !status(response.StatusCode) {
+		return badStatus(response.StatusCode)
 	}
 	return nil
+}
+
+// urlOf is what is asked. The host is set as it is, for net/url does not take
+// every address that it is given as text, as that of an IPv6 zone.
+func urlOf(e vpn.Endpoint) (*url.URL, error) {
+	page, err := url.Parse(string(e.Scheme) + "://host" + e.Path)
+	if err != nil {
+		return nil, err
+	}
+	page.Host = net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))
+	if e.Scheme == vpn.HTTP && e.Port == 80 || e.Scheme == vpn.HTTPS && e.Port == 443 {
+		page.Host = strings.TrimSuffix(page.Host, page.Host[strings.LastIndexByte(page.Host, ':'):])
+	}
+	return page, nil
+}
+
+// awaitDial waits for a dial that is still under way although its time is over:
+// it may have been told why.
+func (d *dialer) awaitDial() {
+	d.dialing.Lock()
+	defer d.dialing.Unlock()
+}
+
+// dialTo is how the library connects: to the port that it wants, at the one
+// address. It does so in a goroutine of its own.
+func (d *dialer) dialTo(ctx context.Context, hostPort string) (conn net.Conn, err error) {
+	d.dialing.Lock()
+	defer d.dialing.Unlock()
+	err = errors.New("the dialer has failed")
+	d.guarded(func() {
+		port := hostPort[strings.LastIndexByte(hostPort, ':')+1:]
+		var n uint64
+		if n, err = strconv.ParseUint(port, 10, 16); err == nil {
+			conn, err = d.dial(ctx, uint16(n))
+		}
+	})
+	return conn, err
 }
 
 // checkRedirect follows a redirect on the same host name alone: another host

@@ -34,7 +34,10 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"checkvpn/pkg/vpn"
 )
 
 const (
@@ -65,10 +68,11 @@ type ikeReply struct {
 // as a connection's time includes the kernel's own repetitions. It is the
 // round-trip time where nothing was repeated, and never less than it.
 //
-// The error is ctx's where there was silence. A refusal by the peer itself and
-// the kernel's other errors end the question and are returned as they are; a
-// refusal by somebody else on the way is a *ToldError. d.connected stays as
-// it was, because a UDP socket is connected without asking anyone.
+// The error is ctx's if there was silence. A refusal by the peer itself and the
+// kernel's other errors end the question and are returned as they are. So does,
+// with errSaid, what somebody else on the way says, unless it may pass; d.said has
+// it. d.connected stays as it was, because a UDP socket is connected without
+// asking anyone.
 func (d *dialer) tryIKE(ctx context.Context, port uint16) (answer string, took time.Duration, err error) {
 	var r ikeReply
 	if port == ikePort {
@@ -153,17 +157,18 @@ func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply 
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	queue, err := newErrorQueue(conn, d.addr)
+	raw, err := d.watchErrors(conn)
 	if err != nil {
 		return ikeReply{err: err}
 	}
+	weigh := func(err error) error { return d.weigh(raw, err) }
 
 	spi, packet := newIKERequest(marked)
 	began := time.Now()
 	due := began
 	for wait := ikeFirstWait; ; wait *= 2 {
 		due = due.Add(wait)
-		answer, err := sendIKE(conn, packet, due, queue.weigh, func(datagram []byte) (string, bool) {
+		answer, err := sendIKE(conn, packet, due, weigh, func(datagram []byte) (string, bool) {
 			return parseIKEAnswer(datagram, spi, marked)
 		})
 		switch {
@@ -208,4 +213,47 @@ func (d *dialer) dialUDP(ctx context.Context, port uint16) (net.Conn, error) {
 		nd.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
 	}
 	return nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String())
+}
+
+// errSaid is that somebody else than the target says that it cannot be reached.
+var errSaid = errors.New("an ICMP error has come")
+
+// watchErrors gives a UDP socket an error queue.
+func (d *dialer) watchErrors(conn net.Conn) (syscall.RawConn, error) {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	outer := raw.Control(func(fd uintptr) { err = turnOnErrorQueue(int(fd), familyFor(d.addr)) })
+	return raw, errors.Join(outer, err)
+}
+
+// weigh says what an error of the socket comes to: nil if it may pass, as the
+// kernel too sees it of a socket without a queue; errSaid if somebody else than
+// the target said it; else the error.
+func (d *dialer) weigh(raw syscall.RawConn, err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	var said *vpn.ICMPMessage
+	if raw.Control(func(fd uintptr) { said = lastICMPError(int(fd), d.addr) }) != nil || said == nil {
+		return err
+	}
+	d.said.Store(said)
+	switch {
+	case said.From == d.addr.WithZone(""):
+		return err
+	case d.mayPass(said):
+		return nil
+	}
+	return errSaid
+}
+
+// mayPass tells what may be otherwise a moment later, while routes settle: no way
+// to the network or the host, and a routing loop.
+func (d *dialer) mayPass(m *vpn.ICMPMessage) bool {
+	if d.addr.Is4() {
+		return m.Type == 3 && m.Code <= 1 || m.Type == 11
+	}
+	return m.Type == 1 && (m.Code == 0 || m.Code == 3) || m.Type == 3
 }

@@ -1,4 +1,4 @@
-package probe_test
+package probe
 
 import (
 	"fmt"
@@ -11,14 +11,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if url := os.Getenv(askAt); url != "" {
-		os.Exit(askOnce(url))
-	}
-	if addresses := os.Getenv(askMTUOf); addresses != "" {
-		os.Exit(askMTU(addresses))
+	if text := os.Getenv(askingOf); text != "" {
+		if err := askAsProgram(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	code, err := lab.Run(func() int {
-		// Where the lab made a network of its own, nothing is up in it yet.
+		// If the lab made a network of its own, nothing is up in it yet.
 		if lo, err := netlink.LinkByName("lo"); err == nil {
 			_ = netlink.LinkSetUp(lo)
 		}

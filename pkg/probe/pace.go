@@ -6,20 +6,18 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"checkvpn/pkg/vpn"
 )
 
-// How much is under way at once, and how fast echo requests leave, all targets
-// together.
+// How fast echo requests leave, all targets together.
 //
 // An answer is seen when this process gets to it, and until then its round-trip
 // time grows. So requests leave no faster than their answers can be read without
-// a queue. Each look pays for its packets before the first of them, and looks
-// get their turn in the order in which they ask: all first looks come before the
-// second ones. To wait for an answer costs nothing, so silent targets hold
-// nobody up.
-//
-// Sockets are bounded by seats. An address has one while it is asked, and leaves
-// it between its looks.
+// a queue. Each look waits for all of its packets before the first of them, and
+// looks get their turn in the order in which they are wanted: all first looks
+// come before the others. To wait for an answer costs nothing, so silent targets
+// hold nobody up.
 
 const (
 	// maxRate is how many echo requests leave in a second, and maxBurst how many
@@ -29,40 +27,62 @@ const (
 	maxBurst = 500
 )
 
+// priceOf is what the packets of a look cost: those to a silent target a third,
+// because there are no answers to read.
+func priceOf(l vpn.Look) int {
+	switch l.Kind {
+	case vpn.FirstLook, vpn.LossLook, vpn.Control, vpn.Sizes, vpn.Path:
+		return l.Packets
+	case vpn.Silence:
+		return (l.Packets + 2) / 3
+	}
+	return 0
+}
+
 type pace struct {
 	packets *rate.Limiter
-	seats   chan struct{}
-	starts  chan struct{} // held by the pinger that starts
+	last    <-chan struct{} // closed when whoever queued last has had its turn
+	starts  chan struct{}   // held by the pinger that starts
 }
 
-func newPace(seats int) *pace {
-	return &pace{rate.NewLimiter(maxRate, maxBurst), make(chan struct{}, seats), make(chan struct{}, 1)}
+func newPace() *pace {
+	nobody := make(chan struct{})
+	close(nobody)
+	return &pace{packets: rate.NewLimiter(maxRate, maxBurst), last: nobody, starts: make(chan struct{}, 1)}
 }
 
-// pay waits until so many packets may leave.
-func (p *pace) pay(ctx context.Context, packets int) {
-	for packets > 0 && ctx.Err() == nil {
-		n := min(packets, maxBurst)
-		if delay := p.packets.ReserveN(time.Now(), n).Delay(); delay > 0 {
+// turn is a place in the queue of those who want to send.
+type turn struct {
+	pace    *pace
+	packets int
+	before  <-chan struct{}
+	over    func() // lets the next one have its turn
+}
+
+// noQueue is for looks that send no echo requests.
+var noQueue = turn{over: func() {}}
+
+// queue takes the last place. It is for one goroutine.
+func (p *pace) queue(packets int) turn {
+	mine := make(chan struct{})
+	t := turn{p, packets, p.last, sync.OnceFunc(func() { close(mine) })}
+	p.last = mine
+	return t
+}
+
+// wait waits for the turn, and until so many packets may leave. Whoever is not
+// wanted any more still waits, to let the next one pass in order.
+func (t turn) wait(ctx context.Context) {
+	if t.pace == nil {
+		return
+	}
+	<-t.before
+	for left := t.packets; left > 0 && ctx.Err() == nil; {
+		n := min(left, maxBurst)
+		if delay := t.pace.packets.ReserveN(time.Now(), n).Delay(); delay > 0 {
 			sleep(ctx, delay)
 		}
-		packets -= n
-	}
-}
-
-// timeOf is how long it takes until the last of so many packets may leave.
-func timeOf(packets int) time.Duration {
-	return time.Duration(max(0, packets-maxBurst)) * time.Second / maxRate
-}
-
-// sit waits for a seat, and returns what leaves it. The seat is not there where
-// ctx has ended.
-func (p *pace) sit(ctx context.Context) (leave func()) {
-	select {
-	case p.seats <- struct{}{}:
-		return sync.OnceFunc(func() { <-p.seats })
-	case <-ctx.Done():
-		return func() {}
+		left -= n
 	}
 }
 
@@ -78,3 +98,27 @@ func (p *pace) start(ctx context.Context) (started func()) {
 		return func() {}
 	}
 }
+
+// shortage is how long this host has been out of descriptors or room in its send
+// queue. Both may be there a moment later.
+type shortage struct{ since time.Time }
+
+const (
+	maxShortage = 300 * time.Millisecond
+	nextTry     = 20 * time.Millisecond
+)
+
+// mayPass tells whether to try again.
+func (s *shortage) mayPass(err error) bool {
+	f := faultOf(err)
+	if f == nil || f.Code != vpn.NoDescriptors && f.Code != vpn.QueueFull {
+		return false
+	}
+	if s.since.IsZero() {
+		s.since = time.Now()
+	}
+	return time.Since(s.since) < maxShortage
+}
+
+// over is when something was sent.
+func (s *shortage) over() { s.since = time.Time{} }

@@ -1,197 +1,200 @@
 package probe
 
 import (
-	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"runtime"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
 	probing "github.com/prometheus-community/pro-bing"
+
+	"checkvpn/pkg/vpn"
 )
 
-// Echo requests are sent by pro-bing. What it measures is not used, because
-// its statistics forget failed sends and its round-trip times follow the wall
-// clock: each packet is counted and timed from its callbacks, which all run in
-// the one goroutine that sends.
+// Echo requests that are measured are sent by pro-bing. All that one must know to
+// live with it stands here, and nothing else knows it:
+//
+//   - Its statistics forget failed sends, and its round-trip times follow the wall
+//     clock, which is carried in the packet. So each packet is counted and timed
+//     from its callbacks, which all run in the one goroutine that sends and reads:
+//     no answer is seen before its packet was.
+//   - A first send that fails ends a Pinger, and so does a socket that cannot be
+//     opened. So another follows for the packets that are left: a route or an
+//     interface may come back meanwhile. A later send that fails is tried again
+//     in place of the next packet: here it counts as a packet of its own.
+//   - A route that answers EACCES makes it loop for ever, deaf to its context:
+//     see stopOnProhibited.
+//   - It counts answers from other addresses than the one that was asked, and
+//     takes zeros for what is missing in a short one. It would stop for them.
+//   - It has no wait for a packet, only one for the whole run: none is set.
+//   - InterfaceName does not bind the socket, and a name that is gone is an error
+//     without a number: so the interface is looked for beforehand.
+//   - An Interval of 0 panics.
+//   - To stop one may take a tenth of a second, and one more packet may leave.
 
 // echoSize is how many bytes of ICMP are sent and must come back: the header,
 // and a time and a UUID of pro-bing's.
 const echoSize = 8 + 8 + 16
 
-// pinger is one use of a pro-bing Pinger.
-type pinger struct {
-	*echo
-	count   int
-	spacing time.Duration
-	sent    chan struct{} // closed when the last attempt is made
-	over    chan struct{} // closed when nothing more is to come
-	begun   func()        // the first attempt is made
-	end     func()        // closes over
-
-	lib     *probing.Pinger
-	made    int   // attempts, sent or failed; under the probe's lock
-	packets []int // for each sequence number, the index of its attempt; likewise
-}
-
-// start makes a pinger that sends, and goes on until each of its packets is
-// answered or has waited long enough. pro-bing itself is done later, when it
-// next looks up from its socket.
-func (e *echo) start(ctx context.Context, count int, spacing time.Duration) *pinger {
-	pg := &pinger{echo: e, count: count, spacing: spacing, sent: make(chan struct{}), over: make(chan struct{})}
-	pg.prepare()
-	pg.begun = e.probe.prober.pace.start(ctx)
-	pg.end = sync.OnceFunc(func() {
-		close(pg.over)
-		pg.lib.Stop()
-		pg.begun()
-	})
-	if path := e.probe.path; path.Interface != "" {
-		if _, err := net.InterfaceByName(path.Interface); err != nil {
-			pg.onFailure(syscall.ENODEV)
-			pg.end()
-			return pg
-		}
-	}
-	e.probe.prober.spawn(func() {
-		defer pg.end()
-		if err := pg.lib.RunWithContext(ctx); err != nil && ctx.Err() == nil && pg.attempts() == 0 {
-			pg.onFailure(err)
-		}
-	})
-	return pg
-}
-
-// await waits until nothing more is to come. There may be no pinger.
-func (pg *pinger) await(ctx context.Context) {
-	if pg == nil {
+// ping sends the packets of a look, and listens until each is answered or the
+// look is ended. It calls begun when the first has left, or could not.
+func (l *look) ping(begun func()) {
+	if f := l.refusal(); f != nil {
+		l.refuse(f)
 		return
 	}
-	select {
-	case <-pg.over:
-	case <-ctx.Done():
+	var short shortage
+	for made := 0; made < l.Packets; {
+		n, err := l.pingFrom(made, begun, &short)
+		made += n
+		pause := l.Spacing
+		switch {
+		case l.ctx.Err() != nil:
+			return
+		case n == 0 && short.mayPass(err):
+			pause = nextTry
+		case n == 0:
+			f := icmpFault(err)
+			if f.Code == vpn.NoPermission { // that will not change
+				l.refuse(f)
+				return
+			}
+			l.localError(made, f)
+			made++
+		}
+		if made < l.Packets && !sleep(l.ctx, pause) {
+			return
+		}
 	}
 }
 
-func (pg *pinger) prepare() {
+var errEnded = errors.New("the pinger has ended")
+
+// pingFrom uses one Pinger for the packets from one on. It gives how many of them
+// were sent or failed. The error is why there was none.
+func (l *look) pingFrom(first int, begun func(), short *shortage) (made int, err error) {
+	next := l.pace.start(l.ctx)
+	begun()
+	defer next()
+	pg := &pinger{look: l, made: first, begun: next, short: short}
+	if err := pg.prepare(); err != nil {
+		return 0, err
+	}
+	if err = pg.lib.RunWithContext(l.ctx); err == nil {
+		err = errEnded
+	}
+	return pg.made - first, err
+}
+
+// pinger is one use of a pro-bing Pinger. Its fields belong to the goroutine of
+// the callbacks until that has ended.
+type pinger struct {
+	*look
+	lib   *probing.Pinger
+	made  int          // packets of the look that were sent or failed
+	sent  []sentPacket // by their sequence number
+	begun func()       // lets the next pinger start
+	short *shortage
+}
+
+type sentPacket struct {
+	number   int // of the look's packets, from 0
+	at       time.Duration
+	answered bool
+}
+
+func (pg *pinger) prepare() error {
+	m, err := pg.modes.find(familyFor(pg.Addr))
+	if err != nil {
+		return err
+	}
 	pg.lib = probing.New("")
-	pg.lib.SetIPAddr(&net.IPAddr{IP: pg.record.addr.AsSlice(), Zone: pg.record.addr.Zone()})
-	pg.lib.SetPrivileged(pg.mode.privileged)
+	pg.lib.SetIPAddr(&net.IPAddr{IP: pg.Addr.AsSlice(), Zone: pg.Addr.Zone()})
+	pg.lib.SetPrivileged(m.privileged)
 	pg.lib.SetLogger(stopOnProhibited{pg})
-	pg.lib.Count = pg.count
-	pg.lib.Interval = pg.spacing
+	pg.lib.Count = pg.Packets - pg.made
+	pg.lib.Interval = max(pg.Spacing, time.Millisecond)
 	pg.lib.RecordRtts, pg.lib.RecordTTLs = false, false
-	if source := pg.probe.path.Source; source.IsValid() {
-		pg.lib.Source = source.String()
+	pg.lib.SetTrafficClass(pg.Path.DSCP << 2)
+	if pg.Path.Source.IsValid() {
+		pg.lib.Source = pg.Path.Source.String()
 	}
-	pg.lib.InterfaceName = pg.probe.path.Interface
-	pg.lib.SetTrafficClass(pg.probe.path.DSCP << 2)
-	pg.lib.OnSend = func(*probing.Packet) { pg.guard(pg.onSend) }
-	pg.lib.OnSendError = func(_ *probing.Packet, err error) { pg.guard(func() { pg.onFailure(err) }) }
-	pg.lib.OnRecv = func(pkt *probing.Packet) { pg.guard(func() { pg.onReply(pkt, true) }) }
-	pg.lib.OnDuplicateRecv = func(pkt *probing.Packet) { pg.guard(func() { pg.onReply(pkt, false) }) }
+	if pg.Path.Interface != "" {
+		if _, pg.lib.InterfaceName, err = resolveInterface(pg.Path.Interface); err != nil {
+			return err
+		}
+	}
+	pg.lib.OnSend = func(*probing.Packet) { pg.guarded(pg.onSend) }
+	pg.lib.OnSendError = func(_ *probing.Packet, err error) { pg.guarded(func() { pg.onFailure(err) }) }
+	pg.lib.OnRecv = func(pkt *probing.Packet) { pg.guarded(func() { pg.onReply(pkt, true) }) }
+	pg.lib.OnDuplicateRecv = func(pkt *probing.Packet) { pg.guarded(func() { pg.onReply(pkt, false) }) }
+	return nil
 }
-
-func (pg *pinger) attempts() (n int) {
-	pg.probe.note(func() { n = pg.made })
-	return n
-}
-
-func (pg *pinger) guard(f func()) { pg.probe.prober.guarded(f) }
 
 func (pg *pinger) onSend() {
-	now := pg.probe.prober.Now()
-	pg.probe.note(func() {
-		pg.packets = append(pg.packets, len(pg.record.attempts))
-		pg.record.attempts = append(pg.record.attempts, Attempt{At: now})
-		pg.made++
-	})
+	now := pg.set.Now()
+	pg.short.over()
+	pg.sent = append(pg.sent, sentPacket{number: pg.made, at: now})
+	pg.emit(vpn.Event{Kind: vpn.Sent, At: now, Seq: pg.First + pg.made})
 	pg.attempted()
 }
 
-// onFailure notes an attempt that did not leave this machine.
+// onFailure takes in that a packet did not leave this host. One that may leave
+// a moment later is no failure yet: pro-bing tries it again.
 func (pg *pinger) onFailure(err error) {
-	if own := unable(err); own != nil {
-		pg.probe.note(func() { pg.record.err = own })
-		pg.done()
-		return
+	if !pg.short.mayPass(err) {
+		pg.localError(pg.made, icmpFault(err))
+		pg.attempted()
 	}
-	now := pg.probe.prober.Now()
-	pg.probe.note(func() {
-		pg.record.attempts = append(pg.record.attempts, Attempt{At: now, Outcome: Silent, Err: explain(err)})
-		pg.made++
-	})
-	pg.attempted()
 }
 
-// attempted lets the pinger wait, after its last attempt, only as long as a
-// reply still counts. pro-bing itself would go on sending in place of what
-// failed, and has no wait for a packet, only one for the whole run.
+// attempted keeps pro-bing from sending more in place of what failed.
 func (pg *pinger) attempted() {
 	pg.begun()
-	if pg.attempts() < pg.count {
-		return
+	if pg.made++; pg.made == pg.Packets {
+		pg.lib.Count = len(pg.sent)
+		pg.stopIfAnswered()
 	}
-	close(pg.sent)
-	if pg.settled() {
-		pg.end()
-		return
-	}
-	pg.lib.Count = len(pg.packets)
-	time.AfterFunc(pg.probe.prober.set.Wait, pg.end)
 }
 
-func (pg *pinger) onReply(pkt *probing.Packet, first bool) {
-	now := pg.probe.prober.Now()
+func (pg *pinger) onReply(pkt *probing.Packet, counted bool) {
+	now := pg.set.Now()
 	from, ok := netip.AddrFromSlice(pkt.IPAddr.IP)
-	if !ok || from.Unmap() != pg.record.addr.WithZone("") || pkt.Nbytes < echoSize {
-		// Somebody else's, or cut short: pro-bing takes zeros for what is
-		// missing. It has counted it, and would stop for it.
-		if first {
+	if !ok || from.Unmap() != pg.Addr.WithZone("") || pkt.Nbytes < echoSize {
+		if counted {
 			pg.lib.PacketsRecv--
 		}
 		return
 	}
-	nothingLeft := false
-	pg.probe.note(func() {
-		if pkt.Seq < 0 || pkt.Seq >= len(pg.packets) {
-			return
-		}
-		a := &pg.record.attempts[pg.packets[pkt.Seq]]
-		if took := now - a.At; a.Outcome == Pending && took < pg.probe.prober.set.Wait {
-			a.Outcome, a.Took = Answered, took
-		}
-		nothingLeft = pg.second && !slices.ContainsFunc(pg.record.attempts, Attempt.unanswered)
-	})
-	switch {
-	case nothingLeft:
-		pg.done()
-	case pg.attempts() >= pg.count && pg.settled():
-		pg.end()
+	if pkt.Seq < 0 || pkt.Seq >= len(pg.sent) || pg.sent[pkt.Seq].answered {
+		return
+	}
+	p := &pg.sent[pkt.Seq]
+	p.answered = true
+	pg.emit(vpn.Event{Kind: vpn.Answered, At: now, Seq: pg.First + p.number, Took: now - p.at})
+	pg.stopIfAnswered()
+}
+
+func (pg *pinger) stopIfAnswered() {
+	waits := func(p sentPacket) bool { return !p.answered }
+	if pg.made == pg.Packets && !slices.ContainsFunc(pg.sent, waits) {
+		pg.lib.Stop()
 	}
 }
 
-// settled tells whether no packet of this pinger is still to be answered.
-func (pg *pinger) settled() (yes bool) {
-	pg.probe.note(func() {
-		yes = !slices.ContainsFunc(pg.packets, func(i int) bool { return pg.record.attempts[i].Outcome == Pending })
-	})
-	return yes
-}
-
 // stopOnProhibited is the logger that pro-bing gets. It keeps everything off
-// stderr, and it ends a loop that nothing else ends: where a route answers
-// EACCES, pro-bing takes the target for a broadcast address and tries for
-// ever, deaf to its context and its timeout. Its word about that is the only
-// call that it makes from there, so the sending goroutine is ended here. Its
-// deferred calls run, and the pinger stops as if it had been told to.
+// stderr, and it ends a loop that nothing else ends: if a route answers EACCES,
+// pro-bing takes the target for a broadcast address and tries for ever, deaf to
+// its context. Its word about that is the only call that it makes from there, so
+// the sending goroutine is ended here. Its deferred calls run, and the pinger
+// stops as if it had been told to.
 type stopOnProhibited struct{ pg *pinger }
 
 func (l stopOnProhibited) Infof(string, ...any) {
-	l.pg.guard(func() { l.pg.onFailure(syscall.EACCES) })
+	l.pg.guarded(func() { l.pg.onFailure(syscall.EACCES) })
 	runtime.Goexit()
 }
 

@@ -12,100 +12,121 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"checkvpn/pkg/vpn"
 )
 
-// ResolveError says why a name has no address that can be asked.
-type ResolveError struct {
-	Name string
-	What string // "no such name", "the resolver is silent", "the resolver refuses"
+// noPermission says that ICMP may not be sent.
+const noPermission = "no permission to send ICMP"
+
+// errnos are the errors that the kernel gives. Those of sending and connecting
+// are evidence about the way: a dead VPN often takes its interface, its address
+// and its routes with it. That this host is out of something is its own fault.
+var errnos = map[syscall.Errno]vpn.Fault{
+	syscall.ECONNREFUSED:  {Code: vpn.Reset, Words: "connection refused"},
+	syscall.ECONNRESET:    {Code: vpn.Reset, Words: "connection reset"},
+	syscall.EPIPE:         {Code: vpn.Reset, Words: "connection reset"},
+	syscall.EHOSTUNREACH:  {Code: vpn.NoRoute, Words: "no route to host"},
+	syscall.ENETUNREACH:   {Code: vpn.NoRoute, Words: "network unreachable"},
+	syscall.EHOSTDOWN:     {Code: vpn.NoRoute, Words: "host down"},
+	syscall.ENETDOWN:      {Code: vpn.NoRoute, Words: "interface down"},
+	syscall.EACCES:        {Code: vpn.NoRoute, Words: "prohibited by a route of this host"},
+	syscall.EPERM:         {Code: vpn.NoRoute, Words: "blocked by the firewall of this host"},
+	syscall.EINVAL:        {Code: vpn.NoRoute, Words: "blackholed by a route of this host"},
+	syscall.EAFNOSUPPORT:  {Code: vpn.NoRoute, Words: "address family not available on this host"},
+	syscall.ENODEV:        {Code: vpn.NoInterface, Words: "interface gone"},
+	syscall.ENXIO:         {Code: vpn.NoInterface, Words: "interface gone"},
+	syscall.EADDRNOTAVAIL: {Code: vpn.NoSource, Words: "source address gone"},
+	syscall.ETIMEDOUT:     {Code: vpn.Timeout, Words: "no answer in time"},
+	syscall.EMSGSIZE:      {Code: vpn.OtherFault, Words: "packet too big for the way"},
+	syscall.ENOBUFS:       {Code: vpn.QueueFull, Words: "send queue full", Own: true},
+	syscall.EAGAIN:        {Code: vpn.QueueFull, Words: "send queue full", Own: true},
+	syscall.EMFILE:        {Code: vpn.NoDescriptors, Words: "no file descriptor is free", Own: true},
+	syscall.ENFILE:        {Code: vpn.NoDescriptors, Words: "no file descriptor is free", Own: true},
+	syscall.ENOMEM:        {Code: vpn.OtherFault, Words: "no memory is free", Own: true},
 }
 
-func (e *ResolveError) Error() string { return e.What + " (" + e.Name + ")" }
-
-// UnableError says that this machine would not let us ask: our own fault, and
-// no evidence about the way to the target.
-type UnableError struct {
-	What   string
-	Remedy string // what to do about it, or empty
-}
-
-func (e *UnableError) Error() string {
-	if e.Remedy == "" {
-		return e.What
-	}
-	return e.What + ": " + e.Remedy
-}
-
-// StatusError is an HTTP status outside 200-299.
-type StatusError struct{ Code int }
-
-func (e *StatusError) Error() string { return fmt.Sprintf("HTTP status %d", e.Code) }
-
-// words are the errors that the kernel gives, in the words of a person on
-// call. Those of sending and connecting are evidence about the way: a dead VPN
-// often takes its interface, its address and its routes with it.
-var words = map[syscall.Errno]string{
-	syscall.ECONNREFUSED:  "connection refused",
-	syscall.ECONNRESET:    "connection reset",
-	syscall.EPIPE:         "connection reset",
-	syscall.EHOSTUNREACH:  "no route to host",
-	syscall.ENETUNREACH:   "network unreachable",
-	syscall.EHOSTDOWN:     "host down",
-	syscall.ENETDOWN:      "interface down",
-	syscall.EACCES:        "prohibited by a route of this machine",
-	syscall.EPERM:         "blocked by the firewall of this machine",
-	syscall.EINVAL:        "blackholed by a route of this machine",
-	syscall.ENODEV:        "interface gone",
-	syscall.ENXIO:         "interface gone",
-	syscall.EADDRNOTAVAIL: "source address gone",
-	syscall.EAFNOSUPPORT:  "address family not available on this machine",
-	syscall.EMSGSIZE:      "packet too big for the way",
-	syscall.ETIMEDOUT:     "no answer in time",
-	syscall.ENOBUFS:       "send queue full",
-}
-
-// explained is an error with words of our own before it, which keeps the
-// original for callers that ask what it is.
-type explained struct {
-	text  string
-	cause error
-}
-
-func (e *explained) Error() string { return e.text }
-func (e *explained) Unwrap() error { return e.cause }
-
-// explain puts an error of the network into a few words. Nothing that the far
-// end chose gets into them.
-func explain(err error) error {
+// faultOf puts an error into a few words, and into a class. It is the one place
+// that does. Nothing that the far end chose gets into it.
+func faultOf(err error) *vpn.Fault {
+	var known *vpn.Fault
+	var call *os.SyscallError
 	var errno syscall.Errno
-	var status *StatusError
-	var redirect redirectError
-	var told *ToldError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &told):
-		return told
-	case errors.As(err, &status):
-		return status
-	case errors.As(err, &redirect):
-		return redirect
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &call) && forbids(call):
+		return &vpn.Fault{Code: vpn.NoPermission, Words: "no permission for the system call " + call.Syscall, Own: true}
 	case errors.As(err, &errno):
-		if text, ok := words[errno]; ok {
-			return &explained{text, err}
+		if f, ok := errnos[errno]; ok {
+			return &f
 		}
-		return &explained{errno.Error(), err}
+		return &vpn.Fault{Code: vpn.OtherFault, Words: errno.Error()}
 	}
 	if text, ok := explainTLS(err); ok {
-		return &explained{"TLS: " + text, err}
+		return &vpn.Fault{Code: vpn.BadAnswer, Words: "TLS: " + text}
 	}
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
-		return &explained{"no answer in time", err}
+	case isTimeout(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return &vpn.Fault{Code: vpn.Timeout, Words: "no answer in time"}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &explained{"connection closed", err}
+		return &vpn.Fault{Code: vpn.BadAnswer, Words: "connection closed"}
 	}
-	return &explained{"not a valid answer", err}
+	return &vpn.Fault{Code: vpn.BadAnswer, Words: "not a valid answer"}
+}
+
+// icmpFault is the fault of an error in sending echo requests, which are not
+// allowed to everybody.
+func icmpFault(err error) *vpn.Fault {
+	switch f := faultOf(err); f.Code {
+	case vpn.NoPermission:
+		return &vpn.Fault{Code: vpn.NoPermission, Words: noPermission, Own: true}
+	case vpn.BadAnswer: // nothing was asked yet
+		return ownFault("cannot send echo requests: " + err.Error())
+	default:
+		return f
+	}
+}
+
+// forbids tells whether this host would not let a socket be made or prepared:
+// the same errors mean something else if they are of sending.
+func forbids(call *os.SyscallError) bool {
+	switch call.Syscall {
+	case "socket", "setsockopt", "bind", "fcntl":
+		return errors.Is(call.Err, syscall.EPERM) || errors.Is(call.Err, syscall.EACCES)
+	}
+	return false
+}
+
+// ownFault is one that says nothing of the way.
+func ownFault(words string) *vpn.Fault {
+	return &vpn.Fault{Code: vpn.OtherFault, Words: words, Own: true}
+}
+
+// cannotAsk is a failure to ask the kernel for something.
+func cannotAsk(what string, err error) error {
+	if f := faultOf(err); f.Own {
+		return &vpn.Fault{Code: f.Code, Words: "cannot ask the kernel for " + what + ": " + f.Words, Own: true}
+	}
+	return ownFault("cannot ask the kernel for " + what + ": " + err.Error())
+}
+
+// unresolved is why a name has no address that can be asked; ours is what was
+// wrong on this host, if anything was.
+func unresolved(name string, err error, ours *vpn.Fault) *vpn.Fault {
+	var dns *net.DNSError
+	code, what := vpn.NoResolver, "the resolver refuses"
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		code, what = vpn.NoName, "no such name"
+	case ours != nil:
+		return &vpn.Fault{Code: ours.Code, Words: "cannot ask the resolver: " + ours.Words + " (" + name + ")", Own: true}
+	case isTimeout(err): // a context that has run out, too
+		what = "the resolver is silent"
+	}
+	return &vpn.Fault{Code: code, Words: what + " (" + name + ")"}
 }
 
 func isTimeout(err error) bool {
@@ -151,6 +172,15 @@ func refused(err error) bool {
 }
 
 // within says that an attempt had no answer in the time that it was given.
-func within(limit time.Duration) error {
-	return fmt.Errorf("no answer within %s", limit.Round(10*time.Millisecond))
+func within(limit time.Duration) string {
+	return fmt.Sprintf("no answer within %s", limit.Round(10*time.Millisecond))
+}
+
+// badStatus is an HTTP status that is no answer.
+func badStatus(status int) *vpn.Fault {
+	code := vpn.HTTPStatus
+	if status == http.StatusForbidden {
+		code = vpn.Forbidden
+	}
+	return &vpn.Fault{Code: code, Words: fmt.Sprintf("HTTP status %d", status)}
 }

@@ -6,7 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"checkvpn/pkg/vpn"
 )
 
 // maxAddrs bounds how many addresses of one name are asked.
@@ -37,73 +40,77 @@ func (f Family) Has(addr netip.Addr) bool {
 	return f == AnyFamily || (f == IPv4) == addr.Is4()
 }
 
-// resolve gives the addresses of the endpoint that may be asked, at most
-// maxAddrs. An endpoint that is an address never meets the resolver.
-func (p *Probe) resolve(ctx context.Context) ([]netip.Addr, error) {
-	if p.endpoint.Addr.IsValid() {
-		return []netip.Addr{p.endpoint.Addr}, nil
+// familyFor is the family of an address.
+func familyFor(addr netip.Addr) Family {
+	if addr.Is4() {
+		return IPv4
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.timeToResolve(ctx))
+	return IPv6
+}
+
+// resolve asks for the addresses of the name, at most maxAddrs that may be asked.
+func (l *look) resolve() {
+	ctx, cancel := l.limited()
 	defer cancel()
-	addrs, err := p.lookUpInTurn(ctx)
+	var short shortage
+	addrs, fault := l.lookUp(ctx)
+	for fault != nil && short.mayPass(fault) && sleep(ctx, nextTry) {
+		addrs, fault = l.lookUp(ctx)
+	}
 	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool {
-		return !askable(a) || !p.family().Has(a)
+		return !vpn.Askable(a) || !l.family().Has(a)
 	})
+	addrs = addrs[:min(len(addrs), maxAddrs)]
 	switch {
 	case len(addrs) > 0:
-		return addrs[:min(len(addrs), maxAddrs)], nil
-	case err == nil:
-		err = &net.DNSError{IsNotFound: true}
+		fault = nil
+	case fault == nil:
+		fault = unresolved(l.Endpoint.Host, &net.DNSError{IsNotFound: true}, nil)
 	}
-	return nil, &ResolveError{Name: p.endpoint.Host, What: whyUnresolved(err)}
+	l.emit(vpn.Event{Kind: vpn.Resolved, At: l.set.Now(), Addrs: addrs, Fault: fault})
 }
 
-// timeToResolve leaves the time that both looks may take, so that a name whose
-// resolver is slow is judged as surely as an address. Where there is not so
-// much, the resolver may have the larger part: it takes five seconds to turn
-// from a dead name server to the next. It never has the time of the first look.
-func (p *Probe) timeToResolve(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return time.Hour
+// limited is the context of an attempt or a lookup.
+func (l *look) limited() (context.Context, context.CancelFunc) {
+	if l.Limit <= 0 {
+		return context.WithCancel(l.ctx)
 	}
-	left := time.Until(deadline)
-	look := p.prober.FirstLook(p.endpoint.Scheme)
-	both := look + p.prober.secondLook(p.endpoint.Scheme)
-	if p.path.MTU > 0 {
-		look = max(look, p.prober.set.FullSize())
-	}
-	return min(left-look, max(left-both, left*3/5))
-}
-
-// lookUpInTurn waits for a turn, because lookups hold sockets.
-func (p *Probe) lookUpInTurn(ctx context.Context) ([]netip.Addr, error) {
-	select {
-	case p.prober.lookups <- struct{}{}:
-		defer func() { <-p.prober.lookups }()
-		return p.lookUp(ctx)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return context.WithTimeout(l.ctx, l.Limit)
 }
 
 // family is the one that the source address leaves, or the one asked for.
-func (p *Probe) family() Family {
-	switch src := p.path.Source; {
-	case src.Is4():
-		return IPv4
-	case src.Is6():
-		return IPv6
+func (l *look) family() Family {
+	if source := l.Path.Source; source.IsValid() {
+		return familyFor(source)
 	}
-	return p.prober.set.Family
+	return l.set.Family
+}
+
+// ourFault is the last thing that was wrong on this host when the system's
+// resolver was asked. The errors of Go's own have it in their text alone.
+type ourFault struct{ atomic.Pointer[vpn.Fault] }
+
+func (o *ourFault) resolver() Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if f := faultOf(err); err != nil && f.Own {
+			o.Store(f)
+		}
+		return conn, err
+	}}
 }
 
 // lookUp asks for both families at once. The first answer with addresses
 // waits only a moment for the other.
-func (p *Probe) lookUp(ctx context.Context) ([]netip.Addr, error) {
+func (l *look) lookUp(ctx context.Context) ([]netip.Addr, *vpn.Fault) {
+	var ours ourFault
+	resolver := l.set.Resolver
+	if resolver == nil {
+		resolver = ours.resolver()
+	}
 	var networks []string
 	for network, family := range map[string]Family{"ip4": IPv4, "ip6": IPv6} {
-		if f := p.family(); f == AnyFamily || f == family {
+		if f := l.family(); f == AnyFamily || f == family {
 			networks = append(networks, network)
 		}
 	}
@@ -113,28 +120,31 @@ func (p *Probe) lookUp(ctx context.Context) ([]netip.Addr, error) {
 	}
 	answers := make(chan answer, len(networks))
 	for _, network := range networks {
-		p.prober.spawn(func() {
-			addrs, err := p.prober.set.Resolver.LookupNetIP(ctx, network, p.endpoint.Host)
+		l.spawn(func() {
+			addrs, err := resolver.LookupNetIP(ctx, network, l.Endpoint.Host)
 			answers <- answer{addrs, err}
 		})
 	}
 	var found []netip.Addr
 	var failures []error
-	var enough <-chan time.Time
+	var soon <-chan time.Time
 	for range networks {
 		select {
 		case a := <-answers:
 			found, failures = append(found, unmapped(a.addrs)...), append(failures, a.err)
-			if len(found) > 0 && enough == nil {
-				enough = time.After(otherFamily)
+			if len(found) > 0 && soon == nil {
+				soon = time.After(otherFamily)
 			}
-		case <-enough:
+		case <-soon:
 			return order(found), nil
 		case <-ctx.Done():
-			return order(found), ctx.Err()
+			failures = append(failures, ctx.Err())
 		}
 	}
-	return order(found), worstFailure(failures)
+	if err := worstFailure(failures); err != nil {
+		return order(found), unresolved(l.Endpoint.Host, err, ours.Load())
+	}
+	return order(found), nil
 }
 
 func unmapped(addrs []netip.Addr) []netip.Addr {
@@ -186,15 +196,4 @@ func worstFailure(errs []error) error {
 		}
 	}
 	return denied
-}
-
-func whyUnresolved(err error) string {
-	var dns *net.DNSError
-	switch isDNS := errors.As(err, &dns); {
-	case isDNS && dns.IsNotFound:
-		return "no such name"
-	case isTimeout(err): // a context that has run out, too
-		return "the resolver is silent"
-	}
-	return "the resolver refuses"
 }

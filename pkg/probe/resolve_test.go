@@ -2,14 +2,14 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"checkvpn/pkg/vpn"
 )
 
 // names answers for one family each; a nil answer is silence.
@@ -69,40 +69,59 @@ func TestResolve(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-				defer cancel()
-				prober := NewProber(Settings{Packets: 5, Interval: 20 * ms, Wait: 600 * ms, Family: test.family, Resolver: test.resolver})
-				var path Path
+				q := Question{Endpoint: vpn.Endpoint{Scheme: vpn.ICMP, Host: "a.example"}}
 				if test.source != "" {
-					path.Source = netip.MustParseAddr(test.source)
+					q.Path.Source = netip.MustParseAddr(test.source)
 				}
+				heard := make(chan vpn.Event, 10)
 				began := time.Now()
-				addrs, err := prober.New(Endpoint{Scheme: ICMP, Host: "a.example"}, path).resolve(ctx)
+				p := New(Settings{Questions: []Question{q}, Family: test.family, Resolver: test.resolver,
+					Now: func() time.Duration { return time.Since(began) }, Emit: func(e vpn.Event) { heard <- e }})
+				defer p.Close()
+				p.Want(t.Context(), []vpn.Look{{Kind: vpn.Resolving, Limit: 3 * time.Second}})
+				e := <-heard
 				var words []string
-				for _, a := range addrs {
+				for _, a := range e.Addrs {
 					words = append(words, a.String())
 				}
-				if err != nil {
-					words = append(words, err.Error())
+				if e.Fault != nil {
+					words = append(words, e.Fault.Words)
+					if (e.Fault.Code == vpn.NoName) != strings.HasPrefix(test.want, "no such name") || e.Fault.Own {
+						t.Errorf("got %+v", e.Fault)
+					}
 				}
-				if got := strings.Join(words, " "); got != test.want {
+				if got := strings.Join(words, " "); got != test.want || e.Kind != vpn.Resolved {
 					t.Errorf("got %s, want %s", got, test.want)
 				}
-				if left := 10*time.Second - time.Since(began); left < 680*ms {
-					t.Errorf("only %v left for a first look", left)
+				if e.At > 3*time.Second || e.At > otherFamily && !strings.Contains(test.want, "silent") {
+					t.Errorf("only after %v", e.At)
 				}
-				cancel()
-				synctest.Wait()
 			})
 		})
 	}
 }
 
-func TestAddressesNeedNoResolver(t *testing.T) {
-	resolver := names{"ip4": func() ([]netip.Addr, error) { return nil, errors.New("must not be asked") }}
-	e, _ := ParseEndpoint("10.0.0.1")
-	addrs, err := NewProber(Settings{Resolver: resolver}).New(e, Path{}).resolve(t.Context())
-	if err != nil || !slices.Equal(addrs, []netip.Addr{netip.MustParseAddr("10.0.0.1")}) {
-		t.Errorf("got %v, %v", addrs, err)
+// TestResolveEnds has a lookup that is not wanted any more: that says nothing of
+// the name.
+func TestResolveEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Settings{Questions: []Question{{}}, Resolver: names{}, Now: func() time.Duration { return 0 },
+			Emit: func(e vpn.Event) { t.Errorf("got %+v", e) }})
+		p.Want(t.Context(), []vpn.Look{{Kind: vpn.Resolving}})
+		synctest.Wait()
+		p.Want(t.Context(), nil)
+		synctest.Wait()
+	})
+}
+
+// TestResolveOurFault: a resolver that could not be asked denies nothing.
+func TestResolveOurFault(t *testing.T) {
+	out := &vpn.Fault{Code: vpn.NoDescriptors, Words: "no file descriptor is free", Own: true}
+	refuses := &net.DNSError{Err: "dial udp 127.0.0.1:53: socket: too many open files"}
+	if f := unresolved("a.example", refuses, out); f.Code != vpn.NoDescriptors || !f.Own || f.Words != "cannot ask the resolver: no file descriptor is free (a.example)" {
+		t.Errorf("got %+v", f)
 	}
+	site, _ := newFake(t)
+	got := asking{URL: "a.example", Files: 20, Looks: []vpn.Look{{Kind: vpn.Resolving, Limit: 5 * time.Second}}}.at(t, site.Node)
+	got.expect(t, "1 resolved (descriptors: cannot ask the resolver: no file descriptor is free (a.example))")
 }

@@ -1,115 +1,45 @@
-package probe_test
+package probe
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
+	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/lab"
-	"checkvpn/pkg/probe"
+	"checkvpn/pkg/vpn"
 )
-
-// pingAt, in the environment, makes the test binary a program that pings one
-// address by a path and prints what came of it.
-const pingAt = "PROBE_TEST_PING"
-
-type pinged struct {
-	URL  string
-	Path probe.Path
-
-	Outcome        probe.Outcome
-	Sent, Received int
-	Took           time.Duration // of all answers together
-	Reason         string
-	Privilege      string
-}
-
-func init() {
-	spec := os.Getenv(pingAt)
-	if spec == "" {
-		return
-	}
-	var p pinged
-	if err := json.Unmarshal([]byte(spec), &p); err != nil {
-		panic(err)
-	}
-	e, err := probe.ParseEndpoint(p.URL)
-	if err != nil {
-		panic(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	q := probe.NewProber(probe.Settings{Packets: 5, MaxPackets: 7, Interval: 20 * ms, Wait: 600 * ms}).New(e, p.Path)
-	q.Run(ctx)
-	if ctx.Err() != nil {
-		fmt.Println("it hangs")
-		os.Exit(1)
-	}
-	r := q.Result()
-	p.Outcome, p.Sent, p.Received, p.Took, p.Privilege = r.Outcome(), r.Sent(), r.Received(), r.Took(), r.Privilege
-	if err := r.Reason(); err != nil {
-		p.Reason = err.Error()
-	}
-	text, _ := json.Marshal(p)
-	fmt.Println(string(text))
-	os.Exit(0)
-}
-
-// ping asks at a site, in a process of its own.
-func ping(t *testing.T, site *lab.Site, url string, path probe.Path) (p pinged) {
-	t.Helper()
-	spec, err := json.Marshal(pinged{URL: url, Path: path})
-	must(t, err)
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), pingAt+"="+string(spec), "GORACE=atexit_sleep_ms=0")
-	r, err := site.Run(cmd)
-	must(t, err)
-	if r.Stderr != "" {
-		t.Errorf("something on stderr: %s", r.Stderr)
-	}
-	if err := json.Unmarshal([]byte(r.Stdout), &p); err != nil {
-		t.Fatalf("%v: %s", err, r.Stdout)
-	}
-	return p
-}
 
 // TestHostileReplies has answers that must not count, or not twice.
 func TestHostileReplies(t *testing.T) {
 	site, _ := newFake(t)
 	for _, mode := range []struct{ privilege, groups string }{{"unprivileged", "0 2147483647"}, {"raw", "1 0"}} {
-		must(t, site.Sysctl("net/ipv4/ping_group_range", mode.groups))
+		check(t, site.Sysctl("net/ipv4/ping_group_range", mode.groups))
 		for _, test := range []struct {
-			name           string
-			way            byte
-			sent, received int
+			name     string
+			way      byte
+			answered int
 		}{
-			{"honest", honest, 5, 5},
-			{"duplicates count once", twice, 5, 5},
-			{"a stranger's answer before the right one", stranger, 5, 5},
-			{"a stranger's answer alone", impostor, 7, 0},
-			{"answers after the wait", late, 7, 0},
-			{"corrupted", corrupt, 7, 0},
-			{"reordered", reordered, 5, 5},
-			{"the time in the packet is not used", timeless, 5, 5},
-			{"payload cut off", short, 7, 0},
+			{"honest", honest, 5},
+			{"duplicates count once", twice, 5},
+			{"a stranger's answer before the right one", stranger, 5},
+			{"a stranger's answer alone", impostor, 0},
+			{"late answers", late, 5},
+			{"corrupted", corrupt, 0},
+			{"reordered", reordered, 5},
+			{"the time in the packet is not used", timeless, 5},
+			{"payload cut off", cutOff, 0},
 		} {
 			t.Run(mode.privilege+"/"+test.name, func(t *testing.T) {
-				p := ping(t, site, fakeAddr(test.way), probe.Path{})
-				if p.Privilege != mode.privilege {
-					t.Errorf("sent by %s sockets", p.Privilege)
+				a := asking{URL: fakeAddr(test.way), Looks: []vpn.Look{first(5)}}
+				if test.answered == 0 {
+					a.Wait = 300 * ms
 				}
-				if p.Sent != test.sent || p.Received != test.received {
-					t.Errorf("%d of %d answered, want %d of %d", p.Received, p.Sent, test.received, test.sent)
+				got := a.at(t, site.Node)
+				if got.count(vpn.Sent) != 5 || got.count(vpn.Answered) != test.answered || len(got) != 5+test.answered {
+					t.Errorf("got %s", got.words())
 				}
-				if p.Received > 0 && (p.Took <= 0 || p.Took > 5*600*ms) {
-					t.Errorf("%d round trips took %v", p.Received, p.Took)
-				}
+				got.sound(t, a.Looks...)
 			})
 		}
 	}
@@ -120,54 +50,116 @@ func TestHostileReplies(t *testing.T) {
 func TestFailedSends(t *testing.T) {
 	site, f := newFake(t)
 	for name, kind := range map[string]int{
-		"prohibited by a route of this machine": unix.RTN_PROHIBIT,
-		"blackholed by a route of this machine": unix.RTN_BLACKHOLE,
-		"no route to host":                      unix.RTN_UNREACHABLE,
+		"prohibited by a route of this host": unix.RTN_PROHIBIT,
+		"blackholed by a route of this host": unix.RTN_BLACKHOLE,
+		"no route to host":                   unix.RTN_UNREACHABLE,
 	} {
 		t.Run(name, func(t *testing.T) {
-			must(t, site.Do(func() error { return setRoute("10.9.1.0/24", "", kind) }))
-			p := ping(t, site, "10.9.1.1", probe.Path{})
-			if p.Outcome != probe.Silent || p.Sent != 7 || p.Received != 0 || p.Reason != name {
-				t.Errorf("got %+v", p)
+			check(t, site.Do(func() error { return setRoute("10.9.1.0/24", "", kind) }))
+			for _, k := range []vpn.LookKind{vpn.FirstLook, vpn.Silence} {
+				a := asking{URL: "10.9.1.1", Looks: []vpn.Look{{Kind: k, Packets: 7, Spacing: 20 * ms, First: 3}}}
+				got := a.at(t, site.Node)
+				got.expect(t, "7 local-error (no-route: "+name+")")
+				got.sound(t, a.Looks...)
 			}
 		})
 		t.Run(name+" in mid-run", func(t *testing.T) {
-			must(t, site.Do(func() error { return setRoute(fakeAddr(leaving)+"/32", "fake0", unix.RTN_UNICAST) }))
+			check(t, site.Do(func() error { return setRoute(fakeAddr(leaving)+"/32", "fake0", unix.RTN_UNICAST) }))
 			f.mu.Lock()
 			f.n[leaving] = 0
 			f.when[leaving] = func() {
 				_ = site.Do(func() error { return setRoute(fakeAddr(leaving)+"/32", "", kind) })
 			}
 			f.mu.Unlock()
-			p := ping(t, site, fakeAddr(leaving), probe.Path{})
-			if p.Outcome != probe.Answered || p.Sent != 7 || p.Received < 3 || p.Received > 4 || p.Reason != name {
-				t.Errorf("got %+v", p)
+			a := asking{URL: fakeAddr(leaving), Wait: 200 * ms, Looks: []vpn.Look{{Kind: vpn.LossLook, First: 5, Packets: 9, Spacing: 50 * ms}}}
+			got := a.at(t, site.Node)
+			sent := got.count(vpn.Sent)
+			if sent < 3 || sent > 5 || got.count(vpn.Answered) != sent-1 || got.count(vpn.LocalError) != 9-sent || !strings.Contains(got.words(), name) {
+				t.Errorf("got %s", got.words())
 			}
+			got.sound(t, a.Looks...)
 		})
 	}
 }
 
-// TestPath sends by an interface and from an address that are not the route's.
+// TestPath sends by an interface and from an address that are not the route's,
+// by both kinds of sockets.
 func TestPath(t *testing.T) {
 	site, _ := newFake(t)
 	for _, test := range []struct {
-		name     string
-		path     probe.Path
-		received int
-		reason   string
+		name string
+		path Path
+		want string // after three packets
 	}{
-		{"the interface of the route", probe.Path{Interface: "fake0"}, 5, ""},
-		{"another interface", probe.Path{Interface: "empty0"}, 0, ""},
-		{"an interface that is gone", probe.Path{Interface: "gone0"}, 0, "interface gone"},
-		{"an address of this machine", probe.Path{Source: lab.Addrs("10.1.0.20")[0]}, 5, ""},
-		{"an address that is gone", probe.Path{Source: lab.Addrs("10.1.0.99")[0]}, 0, "source address gone"},
-		{"a code point", probe.Path{DSCP: 46}, 5, ""},
+		{"the interface of the route", Path{Interface: "fake0"}, "3 answered"},
+		{"another interface", Path{Interface: "empty0"}, ""},
+		{"an interface that is gone", Path{Interface: "gone0"}, "3 local-error (interface: interface gone)"},
+		{"an address of this host", Path{Source: lab.Addrs("10.1.0.20")[0]}, "3 answered"},
+		{"an address that is gone", Path{Source: lab.Addrs("10.1.0.99")[0]}, "3 local-error (source: source address gone)"},
+		{"a code point", Path{DSCP: 46}, "3 answered"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := ping(t, site, fakeAddr(honest), test.path)
-			if p.Received != test.received || p.Reason != test.reason {
-				t.Errorf("got %+v", p)
-			}
-		})
+		for _, k := range []vpn.LookKind{vpn.FirstLook, vpn.Silence} {
+			t.Run(test.name+"/"+string(k), func(t *testing.T) {
+				a := asking{URL: fakeAddr(honest), Path: test.path, Looks: []vpn.Look{{Kind: k, Packets: 3, Spacing: 20 * ms}}, Wait: 300 * ms}
+				got := a.at(t, site.Node)
+				if words := got.words(); words != test.want && words != strings.TrimSuffix("3 sent, "+test.want, ", ") {
+					t.Errorf("got %s", words)
+				}
+				got.sound(t, a.Looks...)
+			})
+		}
+	}
+}
+
+// TestOwn has an address of this host as a target.
+func TestOwn(t *testing.T) {
+	site, _ := newFake(t)
+	own := lab.Addrs("10.1.0.20")[0].String()
+	looks := func(k vpn.LookKind) []vpn.Look { return []vpn.Look{{Kind: k, Packets: 2, Spacing: 20 * ms}} }
+	for _, k := range []vpn.LookKind{vpn.FirstLook, vpn.Silence} {
+		got := asking{URL: own, RefuseOwn: true, Looks: looks(k)}.at(t, site.Node)
+		got.expect(t, "2 local-error (own-address: "+own+" is an address of this host itself)")
+		got = asking{URL: own, Looks: looks(k)}.at(t, site.Node)
+		got.expect(t, "2 sent, 2 answered")
+		got = asking{URL: "127.0.0.9", RefuseOwn: true, Looks: looks(k)}.at(t, site.Node)
+		got.expect(t, "2 sent, 2 answered")
+	}
+	got := asking{URL: "tcp://" + own + ":1", RefuseOwn: true, Looks: connectWithin(patience)}.at(t, site.Node)
+	got.expect(t, "1 local-error (own-address: "+own+" is an address of this host itself)")
+}
+
+// TestNoPermission asks as a user who may send no echo requests.
+func TestNoPermission(t *testing.T) {
+	site, _ := newFake(t)
+	check(t, site.Sysctl("net/ipv4/ping_group_range", "1 0"))
+	for _, k := range []vpn.LookKind{vpn.FirstLook, vpn.Silence} {
+		for _, to := range []string{fakeAddr(honest), "::1"} {
+			a := asking{URL: to, User: 65534, Looks: []vpn.Look{{Kind: k, Packets: 3, Spacing: 20 * ms}}}
+			a.at(t, site.Node).expect(t, "3 local-error (permission: "+noPermission+")")
+		}
+	}
+}
+
+// TestNoDescriptors asks without any, and with some that come back.
+func TestNoDescriptors(t *testing.T) {
+	site, _ := newFake(t)
+	check(t, site.Sysctl("net/ipv4/ping_group_range", "0 2147483647"))
+	for _, k := range []vpn.LookKind{vpn.FirstLook, vpn.Silence, vpn.Connect} {
+		a := asking{URL: fakeAddr(honest), RefuseOwn: k == vpn.Silence, Files: 20, Looks: []vpn.Look{{Kind: k, Packets: 3, Spacing: 20 * ms}}}
+		want, later := "3 local-error (descriptors: no file descriptor is free)", "3 sent, 3 answered"
+		if k == vpn.Connect {
+			a.URL, a.Looks[0].Packets = "tcp://127.0.0.1:1", 1
+			want, later = "1 sent, "+strings.Replace(want, "3", "1", 1), "1 sent, 1 refused (reset: connection refused)"
+		}
+		if got := a.at(t, site.Node); !a.RefuseOwn {
+			got.expect(t, want)
+		} else if got[0].Fault.Code != vpn.NoDescriptors || !got[0].Fault.Own {
+			t.Errorf("got %s", got.words())
+		}
+		a.Hold = 100 * ms
+		got := a.at(t, site.Node)
+		if n := got.count(vpn.LocalError); n > 0 || k == vpn.Connect && got.words() != later || got.count(vpn.Answered)+got.count(vpn.Refused) != a.Looks[0].Packets {
+			t.Errorf("%s: got %s, want %s", k, got.words(), later)
+		}
 	}
 }

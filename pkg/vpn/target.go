@@ -6,26 +6,26 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"checkvpn/pkg/probe"
 )
 
-// Role is what a target stands for: the option that named it.
-type Role string
+// Role is what a target stands for: the option that named it. Plugins declare
+// further ones. Far, Near and Peer decide what broke; all others what it means.
+type Role struct {
+	Name          string `json:"name"`           // of the option, without dashes
+	ThroughTunnel bool   `json:"through_tunnel"` // packets to it pass the tunnel
+}
 
-// The roles. Far, Near and Peer decide what broke; the others what it means.
-const (
-	Far         Role = "far"         // behind the tunnel
-	Near        Role = "near"        // the near gateway, before the tunnel
-	Peer        Role = "peer"        // the far gateway's public address, outside the tunnel
-	Service     Role = "service"     // what a responder needs
-	Replication Role = "replication" // where data flows to
-	Public      Role = "public"      // reached over the internet, not the VPN
+// The roles that every tunnel has.
+var (
+	Far  = Role{"far", true}   // behind the tunnel: does traffic pass?
+	Near = Role{"near", false} // the near gateway, before the tunnel
+	Peer = Role{"peer", false} // the far gateway's public address, outside the tunnel
 )
 
-// Behind tells whether a role is behind the tunnel as far targets are, and only
-// says what an outage means: where the tunnel is dead it need not be waited for.
-func (r Role) Behind() bool { return r == Service || r == Replication }
+func (r Role) String() string { return r.Name }
+
+// isGateway tells whether a role is that of a gateway: it lives if only it says no.
+func (r Role) isGateway() bool { return r == Near || r == Peer }
 
 // Target is one thing to ask, and why it is asked.
 type Target struct {
@@ -33,7 +33,7 @@ type Target struct {
 	Name     string // unique among all targets; the URL as written where none was given
 	Group    string // of far targets that share a fate, as a subnet does; may be empty
 	URL      string // as it was written
-	Endpoint probe.Endpoint
+	Endpoint Endpoint
 }
 
 const (
@@ -62,7 +62,7 @@ func ParseTarget(role Role, s string) (Target, error) {
 	}
 	t.URL = url
 	var err error
-	t.Endpoint, err = probe.ParseEndpoint(url)
+	t.Endpoint, err = ParseEndpoint(url)
 	return t, err
 }
 

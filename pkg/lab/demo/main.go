@@ -209,6 +209,7 @@ func (d *demo) show(c check, r lab.Result) {
 			fmt.Fprint(d.w, line)
 		case strings.HasPrefix(text, "[OK]"):
 			well++
+		case strings.HasPrefix(text, "|"): // the figures of each target
 		case found:
 			totals := strings.Fields(perfdata)
 			fmt.Fprintf(d.w, "%s | %s ...\n", text, strings.Join(totals[:min(3, len(totals))], " "))

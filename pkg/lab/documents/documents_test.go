@@ -37,6 +37,9 @@ type step struct {
 // name of a plugin.
 var prompt = regexp.MustCompile(`^( {4,})(?:\$ (.+)|((?:bin/)?check_(?:vpn_[a-z]+|nrpe) .+))$`)
 
+// inline is a command within a sentence.
+var inline = regexp.MustCompile("`((?:make|go|icinga2) [^`]+)`")
+
 // steps are the commands of a document. What is shown of the output follows a
 // command, with the same indent.
 func steps(text string) (list []step) {
@@ -50,6 +53,9 @@ func steps(text string) (list []step) {
 			last = &list[len(list)-1]
 		case !strings.HasPrefix(line, "    "):
 			last = nil
+			for _, m := range inline.FindAllStringSubmatch(line, -1) {
+				list = append(list, step{command: m[1]})
+			}
 		case last != nil && strings.HasSuffix(last.command, `\`):
 			last.command = strings.TrimSuffix(last.command, `\`) + strings.TrimSpace(line)
 		case last != nil:
@@ -63,16 +69,23 @@ func steps(text string) (list []step) {
 var elsewhere = map[string][2]string{
 	"make test":                              {".ci/run", "make test"},
 	"make demo":                              {"pkg/lab/demo/demo_test.go", `"make", "demo"`},
-	"make verdicts":                          {"pkg/lab/verdicts/verdicts_test.go", "run(&table)"},
+	"make verdicts":                          {"pkg/lab/verdicts/verdicts_test.go", `run(&table, "")`},
+	"make faults":                            {"pkg/lab/faults/faults_test.go", `run(&table, "")`},
+	"go run ./pkg/lab/verdicts -record DIR":  {"pkg/lab/verdicts/main.go", `flag.String("record"`},
 	"make build":                             {"Makefile", "test: tools build"},
 	"make deb rpm":                           {".package/package_test.go", `maker("deb", "rpm"`},
+	"make install":                           {".package/package_test.go", `maker("install"`},
+	"make vuln":                              {"Makefile", "vuln: ##"}, // it needs https://vuln.go.dev
 	"sudo dpkg -i bin/check-vpn_*_amd64.deb": {".package/package_test.go", `m.dpkg("-i", first)`},
 	"sudo setcap cap_net_raw+ep check_vpn_dr":                       {".package/package_test.go", `"setcap", "cap_net_raw+ep", plugins+"check_vpn_dr"`},
 	"check_nrpe -H monitoring-1 -c check_vpn_dr_production -t 15:3": {".package/package_test.go", `plugins+"check_nrpe"`},
+	"icinga2 daemon -C":                    {"icinga/icinga2_test.go", `"daemon", "-C"`},
+	"go test -run TestOutages -v ./icinga": {"icinga/outage_test.go", "func TestOutages("},
 }
 
 // instead are commands that take long, and what does the same in little time.
 var instead = map[string]string{
+	"make odds":         "make odds ODDS=0.001",
 	"make false-alarms": "make build >/dev/null && go run ./pkg/lab/falsealarms -checks 5",
 	"make bench":        "go run ./pkg/lab/bench -runs 1 -only '100 targets, 20 ms, raw'",
 }
@@ -146,7 +159,7 @@ func (w *world) near(command string) *lab.Site {
 // run runs a command as a person there does, from the top of the project.
 func (w *world) run(command string) lab.Result {
 	w.t.Helper()
-	command = strings.ReplaceAll(command, "/etc/check-vpn/", w.dir+"/")
+	command = strings.NewReplacer("/etc/check-vpn/", w.dir+"/", "/tmp/", w.dir+"/").Replace(command)
 	command = strings.ReplaceAll(command, "bin/check_vpn", "check_vpn")
 	cmd := exec.Command("bash", "-c", command)
 	cmd.Dir = top
@@ -209,7 +222,7 @@ func (w *world) until(command string, right func(lab.Result) bool) (r lab.Result
 func TestCommands(t *testing.T) {
 	w := raise(t)
 	for name, test := range map[string]func(*testing.T, *world){
-		"README": testREADME, "man pages": testManPages, "explain": testExplainSendsNothing,
+		"README": testREADME, "metrics": testMetrics, "man pages": testManPages, "explain": testExplainSendsNothing,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.t = t
@@ -233,12 +246,8 @@ func testREADME(t *testing.T, w *world) {
 			contains(t, where[0], where[1])
 			continue
 		}
-		if short, found := instead[s.command]; found {
-			cmd := exec.Command("sh", "-c", short)
-			cmd.Dir = top
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", s.command, err, out)
-			}
+		if strings.HasPrefix(s.command, "make ") || strings.HasPrefix(s.command, "go ") {
+			develop(t, s.command)
 			continue
 		}
 		missing := ""
@@ -249,6 +258,20 @@ func testREADME(t *testing.T, w *world) {
 		if !right {
 			t.Errorf("%s\nshows     %s\nbut says  %s%s", s.command, missing, r.Stdout, r.Stderr)
 		}
+	}
+}
+
+// develop runs a command for developers, outside the laboratory.
+func develop(t *testing.T, command string) {
+	t.Helper()
+	short := instead[command]
+	if short == "" {
+		short = command
+	}
+	cmd := exec.Command("sh", "-c", short)
+	cmd.Dir = top
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", command, err, out)
 	}
 }
 

@@ -12,30 +12,37 @@ import (
 // maxLines is what a new tunnel may take, in lines.
 const maxLines = 80
 
-// TestFourthTunnel does what the README says, with the file that it shows. The
-// file is laid over the sources, so that nothing is changed here.
+// TestFourthTunnel does what the example of package plugin says, with its code.
+// The files are laid over the sources, so that nothing is changed here.
 func TestFourthTunnel(t *testing.T) {
-	text, err := os.ReadFile(top + "README.md")
+	text, err := os.ReadFile(top + "pkg/plugin/example_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	code := codeAfter(string(text), "Make `check_vpn_supplier/main.go`:")
+	code := strings.Replace(string(text), "package plugin_test", "package main", 1)
 	if n := strings.Count(code, "\n"); n < 20 || n > maxLines {
-		t.Fatalf("the file has %d lines:\n%s", n, code)
+		t.Fatalf("the example has %d lines", n)
 	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("gofmt", "-l", file).CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("gofmt: %v, %s", err, out)
+	const line = "func main() { os.Exit(plugin.Run(supplier(), os.Args[1:], os.Stdout)) }"
+	if !strings.Contains(code, line) {
+		t.Errorf("the example does not show %s", line)
 	}
 	here, err := filepath.Abs(top)
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{here + "/check_vpn_supplier/main.go": file}})
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for name, text := range map[string]string{
+		"tunnel.go": code,
+		"main.go":   "package main\n\nimport (\n\t\"os\"\n\n\t\"checkvpn/pkg/plugin\"\n)\n\n" + line + "\n",
+	} {
+		replace[here+"/check_vpn_supplier/"+name] = filepath.Join(dir, name)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +62,10 @@ func TestFourthTunnel(t *testing.T) {
 		want string
 	}{
 		{"-H 127.0.0.1 -E staging", 0, "OK: staging supplier VPN up: "},
-		{"-H tcp://127.0.0.1:1", 1, "WARNING: supplier VPN down: the only machine asked refuses: connection refused. Orders wait until it is back"},
-		{"-H 127.0.0.1 --service orders=tcp://127.0.0.1:1", 1, "WARNING: supplier VPN up, but 1 of 1 service targets fails: orders (connection refused). Orders wait, and it is not the VPN"},
+		{"-H tcp://127.0.0.1:1", 1, "WARNING: supplier VPN down: host tcp://127.0.0.1:1 refuses: connection refused. Orders wait until it is back"},
+		{"-H 127.0.0.1 --orders shop=tcp://127.0.0.1:1", 1, "WARNING: supplier VPN up, but 1 of 1 orders targets fails: shop (connection refused). Orders wait, and it is not the VPN"},
 		{"-H 127.0.0.1 -o json", 0, `"tunnel":"supplier"`},
-		{"-h", 3, "--service"},
+		{"-h", 3, "--orders"},
 		{"-H 10.9.0.1 --explain", 3, "Orders wait until it is back"},
 	} {
 		cmd := exec.Command(dir+"/check_vpn_supplier", strings.Fields(test.args)...)
@@ -68,22 +75,8 @@ func TestFourthTunnel(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/documents/man/check_vpn_supplier.1", "/documents/bash/check_vpn_supplier", "/documents/zsh/_check_vpn_supplier"} {
-		if text, err := os.ReadFile(dir + path); err != nil || !strings.Contains(strings.ReplaceAll(string(text), `\-`, "-"), "--service") {
+		if text, err := os.ReadFile(dir + path); err != nil || !strings.Contains(strings.ReplaceAll(string(text), `\-`, "-"), "--orders") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-}
-
-// codeAfter is the indented block that follows a line.
-func codeAfter(text, line string) string {
-	_, text, _ = strings.Cut(text, line+"\n\n")
-	var code strings.Builder
-	for l := range strings.Lines(text) {
-		l, indented := strings.CutPrefix(l, "    ")
-		if !indented && strings.TrimSpace(l) != "" {
-			break
-		}
-		code.WriteString(l)
-	}
-	return strings.TrimSpace(code.String()) + "\n"
 }

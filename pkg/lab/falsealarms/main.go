@@ -8,8 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +22,7 @@ import (
 const checkICMP = "/usr/lib/nagios/plugins/check_icmp"
 
 func main() {
-	checks := flag.Int("checks", 3000, "checks in each row")
+	checks := flag.Int("checks", 3000, "checks of one host in a row; a third of fourteen")
 	flag.Parse()
 	code, err := lab.Run(func() int {
 		if err := run(*checks); err != nil {
@@ -39,23 +41,74 @@ func main() {
 // tally is what came of the checks of one row.
 type tally struct {
 	mu      sync.Mutex
+	checks  int
 	alarms  int
+	packets int
+	loss    float64 // sum of the reported losses, percent
+	took    time.Duration
+	first   string // what the first alarm said
+}
+
+func (t *tally) add(a answer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.checks++
+	if a.alarm {
+		t.alarms++
+		if t.first == "" {
+			t.first = a.Summary
+		}
+	}
+	t.packets += a.packets
+	t.loss += a.Figures.Loss
+	t.took += a.took
+}
+
+func (t *tally) mean() float64 { return t.loss / float64(t.checks) }
+
+// check runs one check.
+type check func(*lab.Site) (answer, error)
+
+// answer is what one check said.
+type answer struct {
+	Summary string
+	Figures struct {
+		Loss float64 `json:"loss_percent"`
+	}
+	alarm   bool
 	packets int
 	took    time.Duration
 }
 
-func (t *tally) add(alarm bool, packets int, took time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if alarm {
-		t.alarms++
-	}
-	t.packets += packets
-	t.took += took
+// row is one line of the table: so many checks of some hosts over a tunnel that
+// loses packets.
+type row struct {
+	name   string
+	check  check
+	each   float64 // lost each way, 0 to 1
+	checks int
+	limit  int     // of alarms; -1 if an alarm is right
+	off    float64 // points by which the mean of the reported loss may be wrong; 0 is not asked
 }
 
-// check runs one check and tells whether it alarms, and the packets that it sent.
-type check func(*lab.Site) (alarm bool, packets int, took time.Duration, err error)
+const (
+	maxAlarms = 2
+	maxOff    = 3
+	lossy     = 200 // checks of a row in which most alarm
+)
+
+func rows(checks int) (list []row) {
+	for _, each := range []float64{0, .01, .02} {
+		list = append(list, row{"check_vpn_dr, 1 host", ours(1), each, checks, maxAlarms, 0})
+		if _, err := os.Stat(checkICMP); err == nil {
+			list = append(list, row{"check_icmp, 1 host", theirs, each, checks, -1, 0})
+		}
+		list = append(list, row{"check_vpn_dr, 14 hosts", ours(14), each, checks / 3, maxAlarms, 0})
+	}
+	// 20% each way are 36% of the round trips.
+	n := min(checks, lossy)
+	return append(list, row{"check_vpn_dr, 1 host", ours(1), .2, n, -1, maxOff}, row{"check_vpn_dr, 14 hosts", ours(14), .2, n, -1, maxOff})
+}
 
 func run(checks int) error {
 	world, err := lab.SevenTunnels()
@@ -64,51 +117,70 @@ func run(checks int) error {
 	}
 	defer world.Close()
 	v := world.VPN(lab.DR, "production")
-	names := []string{"check_vpn_dr"}
-	kinds := map[string]check{"check_vpn_dr": ours}
-	if _, err := os.Stat(checkICMP); err == nil {
-		names = append(names, "check_icmp")
-		kinds["check_icmp"] = theirs
-	} else {
+	farHosts = nil
+	for _, m := range v.Far.Machines {
+		farHosts = append(farHosts, m.Addrs[0])
+	}
+	if _, err := os.Stat(checkICMP); err != nil {
 		fmt.Println("check_icmp is not installed: apt-get install monitoring-plugins-basic")
 	}
-	fmt.Printf("%d checks a row, one target, -w 100,20%%, 5 packets at first\n", checks)
-	fmt.Println("lost each way  check         alarms          95% interval      packets  seconds")
-	for _, loss := range []float64{0, .01, .02} {
-		world.Internet.SetBoth(v.Near, v.Far, lab.Conditions{Loss: loss, Delay: 10 * time.Millisecond})
-		for _, name := range names {
-			t, err := row(v.Near, kinds[name], checks)
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			low, high := wilson(t.alarms, checks)
-			fmt.Printf("%4.0f%%          %-12s  %4d = %6.3f%%  %6.3f%% to %6.3f%%  %7.2f  %7.3f\n", 100*loss, name, t.alarms,
-				100*float64(t.alarms)/float64(checks), 100*low, 100*high,
-				float64(t.packets)/float64(checks), t.took.Seconds()/float64(checks))
+	fmt.Println("-w 100,20% -c 500,60%, 5 packets to each host at first, 20 ms there and back")
+	fmt.Println("lost each way  check                   checks  alarms         95% interval    loss said  packets  seconds")
+	wrong := 0
+	for _, r := range rows(checks) {
+		world.Internet.SetBoth(v.Near, v.Far, lab.Conditions{Loss: r.each, Delay: 10 * time.Millisecond})
+		t, err := r.run(v.Near)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
 		}
+		wrong += r.print(t)
 	}
-	return heavy(world, v, min(checks, 200))
+	if wrong > 0 {
+		return fmt.Errorf("%d rows are not as they should be", wrong)
+	}
+	return nil
 }
 
-// row runs the checks, some of them side by side.
-func row(near *lab.Site, c check, checks int) (*tally, error) {
+// print prints the line, and gives 1 if it is not as it should be.
+func (r row) print(t *tally) (wrong int) {
+	truth := 100 * (1 - (1-r.each)*(1-r.each))
+	mark := ""
+	switch {
+	case r.limit >= 0 && t.alarms > r.limit:
+		wrong, mark = 1, "  TOO MANY, the first: "+t.first
+	case r.off > 0 && math.Abs(t.mean()-truth) > r.off:
+		wrong, mark = 1, fmt.Sprintf("  WRONG, it was %.1f%%", truth)
+	}
+	low, high := wilson(t.alarms, t.checks)
+	n := float64(t.checks)
+	fmt.Printf("%4.0f%%          %-22s  %6d  %4d = %6.3f%%  %6.3f%% to %6.3f%%  %6.2f%%  %7.2f  %7.3f%s\n", 100*r.each, r.name,
+		t.checks, t.alarms, 100*float64(t.alarms)/n, 100*low, 100*high, t.mean(), float64(t.packets)/n, t.took.Seconds()/n, mark)
+	return wrong
+}
+
+// together is how many checks run side by side: more would be late for the
+// answers, on a machine of two processors.
+const together = 8
+
+// run runs the checks of a row.
+func (r row) run(near *lab.Site) (*tally, error) {
 	t := &tally{}
 	var errs error
 	var once sync.Once
 	work := make(chan struct{})
 	var workers sync.WaitGroup
-	for range 16 {
+	for range together {
 		workers.Go(func() {
 			for range work {
-				alarm, packets, took, err := c(near)
+				a, err := r.check(near)
 				if err != nil {
 					once.Do(func() { errs = err })
 				}
-				t.add(alarm, packets, took)
+				t.add(a)
 			}
 		})
 	}
-	for range checks {
+	for range r.checks {
 		work <- struct{}{}
 	}
 	close(work)
@@ -118,47 +190,31 @@ func row(near *lab.Site, c check, checks int) (*tally, error) {
 
 const target = "10.3.11.6"
 
-type answer struct {
-	State   string
-	Targets []struct{ Sent int }
-}
+var farHosts []netip.Addr // behind the tunnel
 
-func ours(near *lab.Site) (bool, int, time.Duration, error) {
-	r, err := near.Run(exec.Command("bin/check_vpn_dr", "-o", "json", "-w", "100,20%", "-n", "5", "-H", target))
-	if err != nil {
-		return false, 0, 0, err
-	}
-	var a answer
-	if err := json.Unmarshal([]byte(r.Stdout), &a); err != nil || len(a.Targets) != 1 {
-		return false, 0, 0, fmt.Errorf("not JSON: %q", r.Stdout)
-	}
-	return r.Code != 0, a.Targets[0].Sent, r.Took, nil
-}
-
-func theirs(near *lab.Site) (bool, int, time.Duration, error) {
-	r, err := near.Run(exec.Command(checkICMP, "-w", "100,20%", "-c", "500,60%", "-n", "5", target))
-	return r.Code != 0, 5, r.Took, err
-}
-
-// heavy is the other side of it: what must never be OK.
-func heavy(world *lab.World, v *lab.VPN, checks int) error {
-	world.Internet.SetBoth(v.Near, v.Far, lab.Conditions{Loss: .3})
-	args := []string{"-o", "json"}
-	for _, m := range v.Far.Machines[:14] {
-		args = append(args, "-H", m.Addrs[0].String())
-	}
-	t, err := row(v.Near, func(near *lab.Site) (bool, int, time.Duration, error) {
+// ours checks so many hosts, of which the first is the target.
+func ours(hosts int) check {
+	return func(near *lab.Site) (answer, error) {
+		args := []string{"-o", "events", "-w", "100,20%", "-c", "500,60%"}
+		for i := range hosts {
+			args = append(args, "-H", fmt.Sprintf("h%d=%s", i, farHosts[i]))
+		}
 		r, err := near.Run(exec.Command("bin/check_vpn_dr", args...))
-		return r.Code != 0, 0, r.Took, err
-	}, checks)
-	if err != nil {
-		return err
+		if err != nil {
+			return answer{}, err
+		}
+		lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
+		a := answer{alarm: r.Code != 0, took: r.Took, packets: strings.Count(r.Stdout, `"kind":"sent"`)}
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &a); err != nil {
+			return answer{}, fmt.Errorf("not JSON: %q", lines[len(lines)-1])
+		}
+		return a, nil
 	}
-	fmt.Printf("14 targets that lose 30%% each way: %d of %d checks alarm\n", t.alarms, checks)
-	if t.alarms != checks {
-		return fmt.Errorf("%d checks were OK", checks-t.alarms)
-	}
-	return nil
+}
+
+func theirs(near *lab.Site) (answer, error) {
+	r, err := near.Run(exec.Command(checkICMP, "-w", "100,20%", "-c", "500,60%", "-n", "5", target))
+	return answer{alarm: r.Code != 0, packets: 5, took: r.Took, Summary: r.Stdout}, err
 }
 
 // wilson is the 95% interval of a share (Wilson's score interval).

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -67,7 +68,7 @@ func fileRows() []row {
 		bad("in UTF-16", ini("\xff\xfe[\x00x\x00]\x00", 0o644), "{dir}/x.ini", "is not a text file"),
 		bad("empty", ini("", 0o644), "{dir}/x.ini", "has no section"),
 		bad("with hostile words", ini("[x]\nfar = "+strings.ToValidUTF8(hostileText, "")+"\n", 0o644), "{dir}/x.ini", ""),
-		bad("that names itself", ini("[x]\nextra-opts = x@x.ini\n", 0o644), "{dir}/x.ini", "cannot stand in a file"),
+		bad("that names itself", ini("[x]\nextra-opts = x@x.ini\n", 0o644), "{dir}/x.ini", "cannot stand in"),
 		bad("with credentials", ini("[x]\nfar = http://u:geheim@10.2.0.1/\n", 0o644), "{dir}/x.ini", "credentials").ending(lacks("geheim")),
 		bad("with 100,000 targets that are all wrong", ini("[x]\n"+strings.Repeat("far = 10.2.0.256\n", 50_000), 0o644), "{dir}/x.ini", ""),
 	}
@@ -76,4 +77,67 @@ func fileRows() []row {
 func (r row) ending(ends func(*room, *process) string) row {
 	r.ends = ends
 	return r
+}
+
+// recorded makes a file of events, of the plugin that will read it.
+func recorded(lines ...string) func(*room, *exec.Cmd) {
+	return func(r *room, cmd *exec.Cmd) {
+		text := strings.ReplaceAll(strings.Join(lines, "\n"), "{program}", filepath.Base(cmd.Path))
+		r.note(r.write("x.jsonl", []byte(text), 0o644))
+	}
+}
+
+// recordedHeader is the first line of a recording.
+const recordedHeader = `{"format":"check_vpn events","version":1,"program":"{program}","start":"2026-01-02T03:04:05Z","targets":[{"role":"far","url":"10.2.0.1"}],` +
+	`"warning":"100,20%","critical":"500,60%","partial":"WARNING","min_far":1,"packets":5,"max_packets":40,"interval_ms":15,"timeout_s":10}`
+
+// absurdEvents are events of every kind, with numbers that cannot be.
+func absurdEvents() (all []string) {
+	const big = "9223372036854775807"
+	for _, kind := range []string{"resolved", "sent", "answered", "refused", "icmp-error", "attempt-over", "local-error", "route", "counters", "paused", "judged", "nothing"} {
+		for _, look := range []string{"first", "loss", "silence", "sizes", "path", "connect", "nothing"} {
+			for _, n := range []string{"-1", "0", "65535", big} {
+				all = append(all, `{"kind":"`+kind+`","look":"`+look+`","target":0,"addr":"10.2.0.1","seq":`+n+`,"took":`+strings.TrimPrefix(n, "-")+`}`,
+					`{"kind":"`+kind+`","look":"`+look+`","target":`+n+`,"at":`+strings.TrimPrefix(n, "-")+`,"addr":"::ffff:10.2.0.1"}`)
+			}
+		}
+	}
+	return all
+}
+
+// replayRows are files for --replay that no plugin has made.
+func replayRows() []row {
+	const (
+		header = recordedHeader
+		judged = `{"kind":"judged","at":9000000000,"target":-1}`
+		big    = "9223372036854775807"
+	)
+	with := func(old, new string) string { return strings.Replace(header, old, new, 1) }
+	file := func(name, says string, lines ...string) row {
+		return row{name: "recording " + name, odd: recorded(lines...), args: words("--replay {dir}/x.jsonl"), code: unknown, cause: "misuse", says: says}
+	}
+	odd := func(name string, lines ...string) row { return file(name, "", lines...).but(unknown, "failed", "") }
+	return []row{
+		odd("without an event", header),
+		odd("of every event with absurd numbers", append([]string{header}, absurdEvents()...)...),
+		odd("of a day that never ends", header, judged, strings.Replace(judged, "9000000000", big, 1)),
+		file("empty", "is empty"),
+		file("binary", "is no recording", "\x00\xff\xfe\x1b[31m"),
+		file("of hostile words", "is no recording", hostileText),
+		file("with a line of 2 MB", "too long", header, strings.Repeat("x", 2<<20)),
+		file("with a first line of 2 MB", "too long", strings.Repeat("x", 2<<20)),
+		file("with a line that is no event", "has no event in line 3", header, judged, hostileText),
+		file("of another program", "is a recording of", with("{program}", `a|b<b>\u001b[31m`)),
+		file("of another version", "version 7", with(`"version":1`, `"version":7`)),
+		file("of no target", "no target", with(`{"role":"far","url":"10.2.0.1"}`, "")),
+		file("of a hostile target", "", with("10.2.0.1", `a|b<b>\u001b[31m\u0000`)),
+		file("of a role that is an option", "", with(`"far","url":"10.2.0.1"`, `"extra-opts","url":"x@/etc/passwd"`)),
+		file("of -5 packets", "", with(`"packets":5`, `"packets":-5`)),
+		file("of an interval of 10^18 ms", "", with(`"interval_ms":15`, `"interval_ms":1000000000000000000`)),
+		file("of a state that is none", "", with(`"WARNING"`, `"%s\n%n"`)),
+		file("of another target than is given", "those of the recording", header).with("-H", "10.2.0.2"),
+		file("missing", "does not exist").with("--replay", "{dir}/nowhere"),
+		file("a device without end", "is not a regular file").with("--replay", "/dev/zero"),
+		file("a folder", "is not a regular file").with("--replay", "{dir}"),
+	}
 }

@@ -37,7 +37,54 @@ func garbage(w wire, p packet) {
 	}
 }
 
+// whole, forged and truncated are what an ICMP error quotes of a packet: all of it;
+// what nearly is that packet, with another number, identifier or address; and each
+// of its beginnings.
+func whole(p packet) [][]byte { return [][]byte{p.rawUnsealed()} }
+
+func forged(p packet) (all [][]byte) {
+	quote := p.rawUnsealed()
+	body := len(quote) - len(p.body)
+	for _, at := range []int{body - 1, body, body + 4, body + 6} {
+		b := slices.Clone(quote)
+		b[at] ^= 0x40
+		all = append(all, b)
+	}
+	return all
+}
+
+func truncated(p packet) (all [][]byte) {
+	quote := p.rawUnsealed()
+	for n := range len(quote) - len(p.body) + 6 {
+		all = append(all, quote[:n])
+	}
+	return all
+}
+
+// everyError sends each ICMP error that there is and many that there are not, with
+// quotes, from a router or else from the host itself.
+func everyError(from4, from6 netip.Addr, quotes func(packet) [][]byte) func(wire, packet) {
+	return func(w wire, p packet) {
+		from, types := from4, []byte{3, 4, 5, 11, 12}
+		if p.from.Is6() {
+			from, types = from6, []byte{1, 2, 3, 4, 127}
+		}
+		if !from.IsValid() {
+			from = p.to
+		}
+		for _, quote := range quotes(p) {
+			for _, kind := range types {
+				for _, code := range []byte{0, 1, 3, 4, 13, 16, 255} {
+					body := append([]byte{kind, code, 0, 0, 0xff, 0xff, 0xff, 0xff}, quote...)
+					w.send(packet{from, p.from, p.protocol, body})
+				}
+			}
+		}
+	}
+}
+
 func icmpRows() []row {
+	router4, router6, zero := netip.MustParseAddr("10.2.5.5"), netip.MustParseAddr("fd00:2:5::5"), netip.Addr{}
 	other4, other6 := netip.MustParseAddr("10.2.0.99"), netip.MustParseAddr("fd00:2::99")
 	wrongSource := echoes(func(w wire, p packet) {
 		reply := p.echoReply()
@@ -47,7 +94,7 @@ func icmpRows() []row {
 		w.send(reply)
 	})
 	down := func(r row) row {
-		r.code, r.cause, r.says = critical, "down", "the only machine asked"
+		r.code, r.cause, r.says = critical, "down", "does not answer"
 		if r.args == nil {
 			r.args = one
 		}
@@ -69,7 +116,7 @@ func icmpRows() []row {
 		up(row{name: "duplicate replies to a raw socket", peer: twice, rig: onlyRaw}),
 		// One packet was answered: that is loss, and no answer to the others.
 		down(row{name: "duplicates of the first reply alone", peer: firstOnly}).but(critical, "degraded", "loss"),
-		down(row{name: "replies after their time", peer: echoes(func(w wire, p packet) { w.later(1500*time.Millisecond, p.echoReply()) })}),
+		down(row{name: "replies after their time", peer: echoes(func(w wire, p packet) { w.later(1500*time.Millisecond, p.echoReply()) })}).but(critical, "degraded", "came too late to count"),
 		up(row{name: "late replies, in time", args: words("-H 10.2.0.1 -w 100,20% -c 900,60%"),
 			peer: echoes(func(w wire, p packet) { w.later(700*time.Millisecond, p.echoReply()) })}).but(warning, "degraded", "limit 100 ms"),
 		up(row{name: "reordered replies", peer: reordered}),
@@ -104,6 +151,17 @@ func icmpRows() []row {
 		})}),
 		down(row{name: "port unreachable, from a router, for echo requests",
 			peer: echoes(func(w wire, p packet) { w.send(p.unreachable(netip.MustParseAddr("10.2.5.5"), 3, 4)) })}),
+		down(row{name: "errors of every kind, from a router", peer: echoes(everyError(router4, router6, whole))}),
+		down(row{name: "errors of every kind, from a router, IPv6", peer: echoes(everyError(router4, router6, whole)), args: one6}),
+		down(row{name: "errors of every kind, from a router, to a raw socket", peer: echoes(everyError(router4, router6, whole)), rig: onlyRaw}),
+		down(row{name: "errors of every kind with forged quotes", peer: echoes(everyError(zero, zero, forged))}),
+		down(row{name: "errors of every kind with forged quotes, IPv6", peer: echoes(everyError(zero, zero, forged)), args: one6}),
+		down(row{name: "errors of every kind with forged quotes to a raw socket", peer: echoes(everyError(zero, zero, forged)), rig: onlyRaw}),
+		down(row{name: "errors with truncated quotes", peer: echoes(everyError(zero, zero, truncated))}),
+		down(row{name: "errors with truncated quotes, IPv6", peer: echoes(everyError(zero, zero, truncated)), args: one6}),
+		up(row{name: "errors of every kind beside good replies", peer: echoes(func(w wire, p packet) { everyError(router4, router6, whole)(w, p); w.send(p.echoReply()) })}),
+		down(row{name: "prohibited, by the host itself", peer: echoes(func(w wire, p packet) { w.send(p.unreachable(p.to, 13, 1)) })}).but(warning, "filtered", "administratively prohibited, from the host itself"),
+		down(row{name: "prohibited, by the host itself, IPv6", args: one6, peer: echoes(func(w wire, p packet) { w.send(p.unreachable(p.to, 13, 1)) })}).but(warning, "filtered", "administratively prohibited, from the host itself"),
 		down(row{name: "errors that quote nothing of ours", peer: echoes(func(w wire, p packet) {
 			p.body = []byte{8, 0, 0, 0, 1, 2, 3, 4}
 			w.send(p.unreachable(p.to, 3, 4))

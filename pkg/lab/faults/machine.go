@@ -91,6 +91,13 @@ func machineRows() []row {
 		names = append(names, "-H", fmt.Sprintf("m%d.example", i))
 	}
 	files := inShell("ulimit -n 16")
+	var hundreds, closed []string
+	for i := range 300 {
+		hundreds = append(hundreds, "-H", fmt.Sprintf("10.2.%d.%d", 1+i/250, 1+i%250))
+	}
+	for i := range 40 {
+		closed = append(closed, "-H", fmt.Sprintf("tcp://10.2.1.%d:22", 1+i))
+	}
 	return []row{
 		{name: "clock stepped back and forth by a minute", odd: stepped, args: words("-H 10.2.0.1 -n 50"), code: ok, cause: "up"},
 		{name: "clock stepped, TLS", odd: stepped, rig: pageOver(goodOne), args: words("-H https://127.0.0.1/"), code: ok, cause: "up"},
@@ -99,6 +106,10 @@ func machineRows() []row {
 		{name: "clock stepped, IKE silent", odd: stepped, peer: nobody, args: words("-H ike://10.2.0.1"), code: critical, cause: "down"},
 		{name: "16 file descriptors", odd: files, args: fourteen, seconds: 10, code: ok, cause: "up"},
 		{name: "16 file descriptors, a dead tunnel", odd: files, peer: nobody, args: fourteen, seconds: 10, code: critical, cause: "down"},
+		{name: "16 file descriptors, 40 dead targets by TCP", odd: files, peer: nobody, args: closed, code: critical, cause: "down", seconds: 5},
+		{name: "64 file descriptors, 300 dead targets", odd: inShell("ulimit -n 64"), peer: nobody, args: hundreds, code: critical, cause: "down", seconds: 10},
+		{name: "6 file descriptors", odd: inShell("ulimit -n 6"), args: fourteen, code: unknown, cause: "failed", says: "no file descriptor", seconds: 5},
+		{name: "6 file descriptors, a dead tunnel by TCP", odd: inShell("ulimit -n 6"), peer: nobody, args: closed, code: unknown, cause: "failed", says: "no file descriptor", seconds: 5},
 		{name: "1,200 targets, a dead tunnel", peer: nobody, args: thousand, code: critical, cause: "down", seconds: 15},
 		{name: "16 file descriptors, raw ICMP", odd: files, rig: onlyRaw, args: fourteen, seconds: 10, code: ok, cause: "up"},
 		{name: "16 file descriptors, names", odd: files, rig: resolver(addresses("10.2.0.1")), args: names, seconds: 10, code: ok, cause: "up"},

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 
@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "rows whose name contains this")
+	only := flag.String("only", "", "rows whose name matches this regular expression")
 	random := flag.Int("random", 0, "in place of the table, run this many random argument lists")
 	seed := flag.Uint64("seed", 0, "of the random argument lists; 0 draws one")
 	flag.Parse()
@@ -48,11 +48,15 @@ const together = 16
 
 func rows() []row {
 	return slices.Concat(icmpRows(), sendRows(), nameRows(), tcpRows(), tlsRows(), httpRows(), ikeRows(),
-		machineRows(), outputRows(), signalRows(), environmentRows(), fileRows(), privilegeRows())
+		machineRows(), outputRows(), signalRows(), environmentRows(), fileRows(), replayRows(), privilegeRows())
 }
 
 // run prints the table and returns how many rows are wrong.
 func run(out io.Writer, only string) (wrong int, err error) {
+	matches, err := regexp.Compile(only)
+	if err != nil {
+		return 0, err
+	}
 	t, err := newTools()
 	if err != nil {
 		return 0, err
@@ -60,7 +64,7 @@ func run(out io.Writer, only string) (wrong int, err error) {
 	defer t.close()
 	var list []row
 	for _, r := range rows() {
-		if strings.Contains(r.name, only) {
+		if matches.MatchString(r.name) {
 			list = append(list, r.withDefaults())
 		}
 	}

@@ -163,8 +163,8 @@ func nameRows() []row {
 	})
 	return []row{
 		broken("silent", silence, silent),
-		broken("silent, -t 10", silence, silent).of(10),
-		broken("silent, -t 1", silence, silent).of(1),
+		broken("silent, -t 8", silence, silent).of(8),
+		broken("silent, -t 1", silence, silent).of(1).with("-c", "500,60%"),
 		broken("refusing", code(dnsmessage.RCodeRefused), refuses),
 		broken("failing", code(dnsmessage.RCodeServerFailure), refuses),
 		broken("knowing no such name", code(dnsmessage.RCodeNameError), none),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,20 @@ func lacks(words string) func(*room, *process) string {
 
 // reason is contains, for what is said of a target.
 func reason(words string) func(*room, *process) string { return contains(words) }
+
+// recording looks into the lines of -o events.
+func recording(_ *room, p *process) string {
+	lines := strings.Split(strings.TrimSuffix(p.stdout.String(), "\n"), "\n")
+	for _, line := range lines {
+		if !json.Valid([]byte(line)) {
+			return fmt.Sprintf("not JSON: %.200q", line)
+		}
+	}
+	if first, last := lines[0], lines[len(lines)-1]; !strings.HasPrefix(first, `{"format":`) || !strings.HasPrefix(last, `{"state":`) {
+		return fmt.Sprintf("from %.100q to %.100q", first, last)
+	}
+	return ""
+}
 
 // toFile has the plugin print into a file.
 func toFile(name string) func(*room, *exec.Cmd) {
@@ -98,11 +113,19 @@ func outputRows() []row {
 		r.name, r.peer, r.code = r.name+", a dead tunnel", nobody, critical
 		return r
 	}
+	events := func(r row) row {
+		r.name += ", -o events"
+		return r.with("-o", "events")
+	}
 	closed, full := mute("stdout closed", inShell("exec >&-")), mute("stdout full", toFile("/dev/full"))
 	gone, stuck := mute("stdout a pipe without a reader", toPipe(true, nil)), mute("stdout a pipe that nobody reads", toPipe(false, nil))
 	return []row{
-		closed, dead(closed), full, dead(full), gone, dead(gone), stuck, dead(stuck),
+		closed, dead(closed), full, dead(full), gone, dead(gone), stuck.of(3), dead(stuck),
+		events(gone), events(dead(gone)), events(stuck.of(3)), events(dead(stuck)),
+		{name: "events, then the report", args: append(words("-o events"), one...), code: ok, mute: true, ends: recording},
+		{name: "events of a dead tunnel, then the report", peer: nobody, args: append(words("-o events"), one...), code: critical, mute: true, ends: recording},
 		mute("stdout a pipe that is read slowly", toPipe(false, slowly)),
+		events(mute("stdout a pipe that is read slowly", toPipe(false, slowly))),
 		mute("stdout and stderr closed", inShell("exec >&- 2>&-")),
 		{name: "stdin closed", odd: inShell("exec <&-"), args: one, code: ok, cause: "up"},
 		{name: "stdin full of text", odd: func(_ *room, cmd *exec.Cmd) { cmd.Stdin = strings.NewReader(strings.Repeat("x", 1<<20)) }, args: one, code: ok, cause: "up"},

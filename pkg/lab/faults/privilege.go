@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/sys/unix"
@@ -56,12 +55,7 @@ func capable(capabilities ...int) func(string) error {
 // holds notes an error unless every thread of the plugin now has these
 // capabilities, of those in mask.
 func (r *room) holds(want, mask uint64) {
-	pid := 0
-	for ; pid == 0; time.Sleep(time.Millisecond) { // the plugin may be faster than who starts it
-		r.mu.Lock()
-		pid = r.program
-		r.mu.Unlock()
-	}
+	pid := r.pid()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("the plugin is gone")

@@ -46,10 +46,13 @@ func draw(seed uint64, number int, dir string) trial {
 		switch {
 		case inFile && g.IntN(2) == 0:
 			file.WriteString(strings.TrimLeft(name, "-") + g.of("=", " = ", "", "\t=") + value + g.of("\n", "\r\n", "\n\n"))
-		case strings.HasPrefix(name, "--"):
+		case strings.HasPrefix(name, "--") && value != "":
 			t.args = append(t.args, name+"="+value)
 		default:
-			t.args = append(t.args, name, value)
+			t.args = append(t.args, name)
+			if !strings.HasPrefix(name, "--") {
+				t.args = append(t.args, value)
+			}
 		}
 	}
 	if inFile {
@@ -64,6 +67,13 @@ func draw(seed uint64, number int, dir string) trial {
 		}
 	})
 	t.ini = file.String()
+	if slices.Contains(t.args, "--replay="+g.ini) && g.IntN(4) > 0 {
+		lines := []string{strings.Replace(recordedHeader, "{program}", plugins[t.plugin].name, 1)}
+		for range g.IntN(30) {
+			lines = append(lines, g.of(absurdEvents()...))
+		}
+		t.ini = strings.Join(lines, "\n")
+	}
 	t.limit(g)
 	return t
 }
@@ -104,7 +114,10 @@ func (g *generator) option() (name, value string) {
 		"-c":              {"500,60%", "0:5000,60%", "1,0%", "-5:10,20%"},
 		"-m":              {"1", "0", "100%", "101%", "99", "-1"},
 		"-n":              {"1", "5", "1000", "0", "010", "0x5"},
-		"--max-packets":   {"5", "20", "1000", "1"},
+		"--max-packets":   {"15", "20", "21", "40", "1015", "2000", "1"},
+		"--min-peer":      {"0", "1", "2", "-1", "1e3"},
+		"--http-status":   {"200-299", "401", "200-299,401", "999-1", ",", "100-599", "0"},
+		"--replay":        {g.ini, "/dev/zero", "/nowhere", ""},
 		"-i":              {"1", "20", "60000", "1.5"},
 		"-s":              {"127.0.0.1", "10.9.9.9", "::1", "0.0.0.0", "nobody"},
 		"-I":              {"lo", "gone0", strings.Repeat("i", 16), "a/b"},
@@ -113,12 +126,15 @@ func (g *generator) option() (name, value string) {
 		"--mtu":           {"576", "1400", "65535", "9"},
 		"-4":              {""},
 		"-6":              {""},
+		"--ipv4":          {""},
+		"--ipv6":          {""},
 		"-t":              {"1", "2", "3:OK", "1:WARNING", "0", "abc", "99999", "1s", ""},
 		"--host-check":    {""},
 		"--perfdata":      {"all", "totals", "none"},
 		"--extra-opts":    {"", "x", "@", "x@" + g.ini, "x@/dev/null", "@/dev/zero", "x@x@x"},
-		"-o":              {"json", "nagios", "xml"},
+		"-o":              {"json", "nagios", "events", "plan", "xml"},
 		"-v":              {""},
+		"--verbose":       {""},
 		"-vvv":            {""},
 		"--office-hours":  {"always", "never", "Mon-Fri 09:00-17:00", "Foo"},
 		"--timezone":      {"Europe/London", "UTC", "../../etc/passwd", "Local"},
@@ -173,7 +189,7 @@ func (t trial) run(r *room) (wrong string, isLate bool, err error) {
 		return fmt.Sprintf("exit code %d", p.code), false, nil
 	case p.stderr.Len() > 0:
 		return fmt.Sprintf("on stderr: %.300q", p.stderr.String()), false, nil
-	case strings.HasPrefix(stdout, "{") && !json.Valid(p.stdout.Bytes()), stdout == "":
+	case strings.HasPrefix(stdout, "{") && !isJSON(stdout), stdout == "":
 		return fmt.Sprintf("not valid: %.300q", stdout), false, nil
 	case p.code == ok && !t.mayBeOK():
 		return fmt.Sprintf("a wrong OK: %.300q", stdout), false, nil
@@ -186,10 +202,21 @@ func (t trial) run(r *room) (wrong string, isLate bool, err error) {
 	return "", false, nil
 }
 
-// mayBeOK tells whether somebody is asked who answers: loopback.
+// isJSON tells whether each line is.
+func isJSON(text string) bool {
+	for line := range strings.Lines(text) {
+		if !json.Valid([]byte(line)) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayBeOK tells whether somebody is asked who answers: loopback, or a recording.
 func (t trial) mayBeOK() bool {
 	text := strings.Join(t.args, "\n") + t.ini
 	return strings.Contains(text, "127.0.0.") || strings.Contains(text, "::1") || strings.Contains(text, "localhost") ||
+		strings.Contains(text, "replay") ||
 		// A host check of what is not down is OK whatever else is wrong.
 		strings.Contains(text, "host-check")
 }

@@ -155,6 +155,19 @@ func (r *room) start(program string, args []string, odd func(*room, *exec.Cmd)) 
 	return p, nil
 }
 
+// pid is the process id of the plugin, which may be faster than who starts it.
+func (r *room) pid() int {
+	for {
+		r.mu.Lock()
+		pid := r.program
+		r.mu.Unlock()
+		if pid != 0 {
+			return pid
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // wait waits for the plugin's end, and kills what runs far too long.
 func (p *process) wait(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit+5*time.Second)

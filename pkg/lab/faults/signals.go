@@ -39,8 +39,9 @@ func signalRows() (list []row) {
 	for _, s := range []struct {
 		name   string
 		signal syscall.Signal
-	}{{"SIGTERM", syscall.SIGTERM}, {"SIGINT", syscall.SIGINT}, {"SIGHUP", syscall.SIGHUP}} {
-		for i := range 3 {
+	}{{"SIGTERM", syscall.SIGTERM}, {"SIGINT", syscall.SIGINT}, {"SIGHUP", syscall.SIGHUP},
+		{"SIGQUIT", syscall.SIGQUIT}, {"SIGABRT", syscall.SIGABRT}} {
+		for i := range 2 {
 			list = append(list, row{name: fmt.Sprintf("%s at a random moment (%d)", s.name, i+1), args: long, seconds: 5,
 				during: kill(s.signal), code: unknown, cause: "failed", says: "stopped by a signal"})
 		}
@@ -53,13 +54,28 @@ func signalRows() (list []row) {
 	}{{"SIGPIPE", syscall.SIGPIPE}, {"SIGURG", syscall.SIGURG}, {"SIGWINCH", syscall.SIGWINCH}, {"SIGCHLD", syscall.SIGCHLD}, {"SIGCONT", syscall.SIGCONT}} {
 		list = append(list, row{name: s.name + " at a random moment", args: long, seconds: 5, during: kill(s.signal), code: ok, cause: "up"})
 	}
-	return append(list, row{name: "stopped for a second (SIGSTOP)", args: long, seconds: 5, code: ok, cause: "up",
-		during: func(r *room, p *process) error {
-			time.Sleep(200 * time.Millisecond)
-			if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-				return err
+	usual := words("-H 10.2.0.1 -w 300,20% -c 500,60%")
+	for _, d := range []time.Duration{time.Second, 3 * time.Second, 10 * time.Second} {
+		for at, args := range map[int][]string{1: usual, 4: usual, 40: append(usual[:len(usual):len(usual)], "-n", "50")} {
+			list = append(list, row{name: fmt.Sprintf("SIGSTOP for %s at packet %d, 100 ms away", d, at), args: args,
+				peer: stopping(at, d), paused: d, seconds: 5, code: ok, cause: "up"})
+		}
+	}
+	return list
+}
+
+// stopping makes a peer that answers after 100 ms, and stops the plugin for a time
+// when so many echo requests have come.
+func stopping(at int, d time.Duration) maker {
+	return func(r *room) peer {
+		seen := 0
+		return echoes(func(w wire, p packet) {
+			w.later(100*time.Millisecond, p.echoReply())
+			if seen++; seen == at {
+				pid := r.pid()
+				r.note(syscall.Kill(pid, syscall.SIGSTOP))
+				time.AfterFunc(d, func() { r.note(syscall.Kill(pid, syscall.SIGCONT)) })
 			}
-			time.Sleep(time.Second)
-			return p.cmd.Process.Signal(syscall.SIGCONT)
-		}})
+		})(r)
+	}
 }

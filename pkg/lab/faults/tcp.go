@@ -57,7 +57,7 @@ func synAcks(off uint32) maker {
 }
 
 // says makes a peer of an ICMP error about each packet. Who says it is a
-// router, or the machine itself.
+// router, or the host itself.
 func says(code4, code6 byte, router bool) maker {
 	return func(*room) peer {
 		return func(w wire, p packet) {
@@ -75,7 +75,7 @@ func says(code4, code6 byte, router bool) maker {
 func tcpRows() []row {
 	here, here6 := words("-H tcp://127.0.0.1:5432"), words("-H tcp://[::1]:5432")
 	there, there6 := words("-H tcp://10.2.0.1:5432"), words("-H tcp://[fd00:2::1]:5432")
-	router := "says 10.2.5.5"
+	router := "from 10.2.5.5"
 	return []row{
 		{name: "TCP refused", args: here, code: critical, cause: "refused", says: "connection refused"},
 		{name: "TCP refused, IPv6", args: here6, code: critical, cause: "refused", says: "connection refused"},
@@ -87,14 +87,14 @@ func tcpRows() []row {
 		{name: "TCP silent, IPv6", peer: nobody, args: there6, code: critical, cause: "down"},
 		{name: "TCP taken up and left half-open", peer: synAcks(0), args: there, code: ok, cause: "up"},
 		{name: "TCP taken up with a wrong number", peer: synAcks(7), args: there, code: critical, cause: "down"},
-		{name: "HTTP over a connection left half-open", peer: synAcks(0), args: words("-H http://10.2.0.1/"), code: critical, cause: "refused", says: "connected"},
-		{name: "port unreachable, from the machine, TCP", peer: says(3, 4, false), args: there, code: critical, cause: "refused"},
+		{name: "HTTP over a connection left half-open", peer: synAcks(0), args: words("-H http://10.2.0.1/"), code: critical, cause: "refused", says: "connected", seconds: 3},
+		{name: "port unreachable, from the host itself, TCP", peer: says(3, 4, false), args: there, code: warning, cause: "filtered", says: "port unreachable, from the host itself"},
 		{name: "port unreachable, from a router, TCP", peer: says(3, 4, true), args: there, code: critical, cause: "down", ends: reason(router)},
-		{name: "port unreachable, from a router, TCP, IPv6", peer: says(3, 4, true), args: there6, code: critical, cause: "down", ends: reason("says fd00:2:5::5")},
+		{name: "port unreachable, from a router, TCP, IPv6", peer: says(3, 4, true), args: there6, code: critical, cause: "down", ends: reason("from fd00:2:5::5")},
 		{name: "protocol unreachable, from a router, TCP", peer: says(2, 1, true), args: there, code: critical, cause: "down", ends: reason(router)},
 		{name: "port unreachable, from a router, HTTP", peer: says(3, 4, true), args: words("-H http://10.2.0.1/"), code: critical, cause: "down", ends: reason(router)},
 		{name: "port unreachable, from a router, IKE", peer: says(3, 4, true), args: words("-H ike://10.2.0.1"), code: critical, cause: "down", ends: reason(router)},
-		{name: "port unreachable, from the machine, IKE", peer: says(3, 4, false), args: words("-H ike://10.2.0.1"), code: critical, cause: "refused"},
+		{name: "port unreachable, from the host itself, IKE", peer: says(3, 4, false), args: words("-H ike://10.2.0.1"), code: warning, cause: "filtered", says: "port unreachable, from the host itself"},
 		{name: "port unreachable, from a router, a peer by IKE", peer: says(3, 4, true), args: words("-H 10.2.9.9 --peer ike://10.2.0.1"), code: critical, cause: "peer-down"},
 		{name: "port unreachable, from a router, a peer by TCP", peer: says(3, 4, true), args: words("-H 10.2.9.9 --peer tcp://10.2.0.1:22"), code: critical, cause: "peer-down"},
 		{name: "administratively prohibited, by a router, TCP", peer: says(13, 1, true), args: there, code: critical, cause: "down", ends: reason(router)},

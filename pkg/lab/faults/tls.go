@@ -100,7 +100,7 @@ func tlsRows() []row {
 			rig: pageOver(func(c *certificates) tls.Certificate { return c.good })},
 		{name: "TLS as it should be, IPv6", args: words("-H web=https://[::1]/"), code: ok, cause: "up",
 			rig: pageOver(func(c *certificates) tls.Certificate { return c.good })},
-		refused("silent", raw(hold), "no answer within"),
+		refused("silent", raw(hold), "no answer").of(3),
 		refused("closed at once", raw(func(net.Conn) {}), "connection"),
 		refused("reset at once", raw(reset), "connection"),
 		refused("expired", pageOver(func(c *certificates) tls.Certificate { return c.expired }), "expired or not yet valid"),

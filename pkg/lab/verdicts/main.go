@@ -4,6 +4,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +16,10 @@ import (
 )
 
 func main() {
+	record := flag.String("record", "", "folder to write a recording of each cause into")
+	flag.Parse()
 	code, err := lab.Run(func() int {
-		wrong, err := run(os.Stdout)
+		wrong, err := run(os.Stdout, *record)
 		if err != nil {
 			fmt.Println(err)
 			return 1
@@ -42,7 +45,7 @@ type row struct {
 func (r row) right() bool { return r.want == r.got && r.wantState == r.state && r.why == "" }
 
 // run prints the table and returns how many rows are wrong.
-func run(out io.Writer) (wrong int, err error) {
+func run(out io.Writer, record string) (wrong int, err error) {
 	dir, err := os.MkdirTemp("", "check-vpn-verdicts-")
 	if err != nil {
 		return 0, err
@@ -60,7 +63,7 @@ func run(out io.Writer) (wrong int, err error) {
 	errs := make([]error, len(tunnels))
 	var all sync.WaitGroup
 	for i, k := range tunnels {
-		all.Go(func() { rows[i], errs[i] = overKind(k, dir) })
+		all.Go(func() { rows[i], errs[i] = overKind(k, dir, record) })
 	}
 	all.Wait()
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -86,8 +89,8 @@ func run(out io.Writer) (wrong int, err error) {
 }
 
 // overKind plays every scenario over one kind of tunnel.
-func overKind(k lab.Kind, plugins string) ([]row, error) {
-	w, err := newWorld(k, plugins)
+func overKind(k lab.Kind, plugins, record string) ([]row, error) {
+	w, err := newWorld(k, plugins, record)
 	if err != nil {
 		return nil, err
 	}

@@ -161,7 +161,7 @@ func scenarios() []scenario {
 
 func healthy() []scenario {
 	return []scenario{
-		{name: "healthy", args: usual, cause: "up", state: ok, says: []string{"14 of 14 machines answer"}},
+		{name: "healthy", args: usual, cause: "up", state: ok, says: []string{"14 of 14 hosts answer"}},
 		{name: "healthy, 50 ms each way", args: both(gateways, far, words("-w", "200,20%")),
 			breaks: between(lab.Conditions{Delay: 50 * time.Millisecond}), mends: mended, cause: "up", state: ok},
 		{name: "healthy, 140 ms each way", args: both(gateways, far, words("-w", "400,20%")),
@@ -183,7 +183,7 @@ func healthy() []scenario {
 			breaks: limitICMP("100"), mends: limitICMP("0"), cause: "up", state: ok},
 		{name: "by unprivileged ICMP", args: usual, nobody: true, cause: "up", state: ok},
 		{name: "no permission for ICMP", args: usual, nobody: true, breaks: pingGroups("1 0"), mends: pingGroups("0 2147483647"),
-			cause: "misuse", state: unknown, says: []string{"ping_group_range", "setcap"}},
+			cause: "misuse", state: unknown, says: []string{"no permission to send ICMP"}},
 		{name: "no permission for ICMP, by TCP", args: words("-H", "db=tcp://10.2.1.1:5432"), nobody: true,
 			breaks: pingGroups("1 0"), mends: pingGroups("0 2147483647"), cause: "up", state: ok},
 		{name: "fourteen names that resolve slowly", args: names, breaks: slowResolver(2 * time.Second), mends: slowResolver(0), cause: "up", state: ok},
@@ -207,26 +207,31 @@ func limitICMP(ms string) func(*world) error {
 	}
 }
 
+// noPings makes the far site, hosts and gateway, ignore echo requests, or not.
+func noPings(ignore string) func(*world) error {
+	return func(w *world) error { return w.far.Gateway.Sysctl("net/ipv4/icmp_echo_ignore_all", ignore) }
+}
+
 func down() []scenario {
 	return []scenario{
-		{name: "near gateway dead", args: usual, breaks: func(w *world) error { return w.near.StopInside() },
+		{name: "near gateway dead", args: both(far, words("--near", "gateway=10.1.0.1")), breaks: func(w *world) error { return w.near.StopInside() },
 			mends: func(w *world) error { return w.near.StartInside() },
 			cause: "near-down", state: critical, says: []string{"our side"}},
 		{name: "far gateway dead", args: usual, breaks: between(lab.Conditions{Cut: true}), mends: mended,
-			cause: "peer-down", state: critical, says: []string{"far end", "replication will pause"}},
+			cause: "peer-down", state: critical, says: []string{"far gateway unreachable", "replication is paused"}},
 		{name: "tunnel dead, both ends alive", args: usual, breaks: between(lab.Conditions{CutTunnels: true}), mends: mended,
-			cause: "tunnel-down", state: critical, says: []string{"0 of 14 machines answer, both gateways do"}},
+			cause: "tunnel-down", state: critical, says: []string{"0 of 14 hosts answer, both gateways are up"}},
 		{name: "tunnel dead one way", args: usual, breaks: oneWay(lab.Conditions{CutTunnels: true}), mends: oneWay(lab.Conditions{}),
 			cause: "tunnel-down", state: critical},
 		{name: "interface and routes gone", args: usual, breaks: func(w *world) error { return w.tunnel.Down() },
 			mends: func(w *world) error { return upAgain(w) }, cause: "tunnel-down", state: critical},
 		{name: "prohibited by a route here", args: usual, breaks: ownRoute(unix.RTN_PROHIBIT), mends: noOwnRoute,
-			cause: "tunnel-down", state: critical, reason: "prohibited by a route of this machine"},
+			cause: "tunnel-down", state: critical, reason: "prohibited by a route of this host"},
 		{name: "unreachable by a route here", args: usual, breaks: ownRoute(unix.RTN_UNREACHABLE), mends: noOwnRoute,
 			cause: "tunnel-down", state: critical, reason: "no route to host"},
 		{name: "blackholed by a route here, TCP", args: both(gateways, words("-H", "db=tcp://10.2.1.1:5432")),
 			breaks: ownRoute(unix.RTN_BLACKHOLE), mends: noOwnRoute,
-			cause: "tunnel-down", state: critical, reason: "blackholed by a route of this machine"},
+			cause: "tunnel-down", state: critical, reason: "blackholed by a route of this host"},
 		{name: "prohibited on the way", args: usual, breaks: between(lab.Conditions{Prohibited: true}), mends: mended,
 			cause: "peer-down", state: critical, reason: "administratively prohibited"},
 		{name: "IKE up, no child SA", only: "ipsec", args: usual, breaks: func(w *world) error { return w.tunnel.CloseChild() },
@@ -234,7 +239,7 @@ func down() []scenario {
 		{name: "wrong pre-shared key", only: "ipsec", args: usual, breaks: func(w *world) error { return w.tunnel.WrongSecret() },
 			mends: func(w *world) error { return errors.Join(w.tunnel.Down(), upAgain(w)) }, cause: "tunnel-down", state: critical},
 		{name: "no peer asked", args: far, breaks: between(lab.Conditions{CutTunnels: true}), mends: mended,
-			cause: "down", state: critical, says: []string{"--peer"}},
+			cause: "down", state: critical, says: []string{"far gateway not checked"}},
 		{name: "tunnel dead, by IPv6", only: "wireguard", args: both(gateways, far6), breaks: between(lab.Conditions{CutTunnels: true}), mends: mended,
 			cause: "tunnel-down", state: critical},
 		{name: "tunnel dead, the peer seen by IKE", only: "ipsec", args: both(far, words("--near", "gateway=10.1.0.1", "--peer", "peer=ike://198.51.100.1")),
@@ -249,7 +254,7 @@ func down() []scenario {
 		{name: "a certificate for another name", args: words("-H", "web=https://alias.example/"), cause: "refused", state: critical,
 			says: []string{"TLS: certificate is for another name"}},
 		{name: "licensing, the public way fine", program: "check_vpn_licensing", args: both(usual, words("--public", "https://www.example/")),
-			breaks: between(lab.Conditions{CutTunnels: true}), mends: mended, cause: "tunnel-down", state: warning, says: []string{"goes on"}},
+			breaks: between(lab.Conditions{CutTunnels: true}), mends: mended, cause: "tunnel-down", state: warning, says: []string{"licence applications still work"}},
 		{name: "licensing, the public way broken", program: "check_vpn_licensing", args: both(usual, words("--public", "https://www.example/")),
 			breaks: func(w *world) error {
 				w.SetBoth(w.near, w.www, lab.Conditions{Cut: true})
@@ -258,11 +263,11 @@ func down() []scenario {
 			mends: func(w *world) error {
 				w.SetBoth(w.near, w.www, lab.Conditions{})
 				return mended(w)
-			}, cause: "tunnel-down", state: critical, says: []string{"applying for a licence fails"}},
+			}, cause: "tunnel-down", state: critical, says: []string{"licence applications fail"}},
 		{name: "office, in its hours", program: "check_vpn_office", args: both(usual, words("--office-hours", "always")),
 			breaks: between(lab.Conditions{CutTunnels: true}), mends: mended, cause: "tunnel-down", state: warning},
 		{name: "office, out of its hours", program: "check_vpn_office", args: both(usual, words("--office-hours", "never")),
-			breaks: between(lab.Conditions{CutTunnels: true}), mends: mended, cause: "tunnel-down", state: critical, says: []string{"only one of monitoring or vCloud Director"}},
+			breaks: between(lab.Conditions{CutTunnels: true}), mends: mended, cause: "tunnel-down", state: critical, says: []string{"monitoring or vCloud Director, not both"}},
 	}
 }
 
@@ -277,7 +282,7 @@ func impaired() []scenario {
 		{name: "big packets vanish", args: both(usual, words("--mtu", "1300")), breaks: between(lab.Conditions{MaxPacket: 1200}), mends: mended,
 			cause: "black-hole", state: critical, says: []string{"bytes"}},
 		{name: "a gateway says too big", args: both(usual, words("--mtu", "1300")), breaks: func(w *world) error { return w.tunnel.SetMTU(1290) },
-			mends: func(w *world) error { return w.tunnel.SetMTU(1400) }, cause: "black-hole", state: critical, says: []string{"packets over 1290 bytes are too big, says 10.1.0.1"}},
+			mends: func(w *world) error { return w.tunnel.SetMTU(1400) }, cause: "black-hole", state: critical, says: []string{"packets over 1290 bytes do not fit, says 10.1.0.1"}},
 		{name: "every hundredth packet lost", args: usual, breaks: between(lab.Conditions{DropEvery: 100}), mends: mended, cause: "up", state: ok},
 	}
 }
@@ -291,12 +296,23 @@ func beside() []scenario {
 		{name: "tunnel there, a clear route before it", args: both(far, throughTunnel), atGateway: true,
 			breaks: func(w *world) error { return w.tunnel.Bypass() }, mends: func(w *world) error { return w.tunnel.Restore() },
 			cause: "bypassed", state: critical},
-		{name: "one machine dead", args: usual, breaks: func(w *world) error { return w.far.StopMachine("b2") },
-			mends: func(w *world) error { return w.far.StartMachine("b2") }, cause: "partial", state: warning, says: []string{"1 of 14 machines is silent: b2"}},
+		{name: "one host dead", args: usual, breaks: func(w *world) error { return w.far.StopMachine("b2") },
+			mends: func(w *world) error { return w.far.StartMachine("b2") }, cause: "partial", state: warning, says: []string{"1 of 14 hosts is silent"}},
+		{name: "pings filtered at the far end", args: both(usual, words("--replication", "db=tcp://10.2.1.1:5432")),
+			breaks: noPings("1"), mends: noPings("0"), cause: "filtered", state: warning, says: []string{"replication db does"}},
+		{name: "pings filtered at the far end, a host check", args: both(usual, words("--replication", "db=tcp://10.2.1.1:5432", "--host-check")),
+			breaks: noPings("1"), mends: noPings("0"), cause: "filtered", state: warning},
+		{name: "one peer of two silent", args: both(usual, words("--peer", "second=203.0.113.7", "--min-peer", "2")),
+			cause: "unprotected", state: warning, says: []string{"1 of 2 peers answers, 2 must"}},
+		{name: "near gateway silent, its traffic passes", args: both(far, words("--near", "gateway=203.0.113.7", "--peer", "peer=198.51.100.1")),
+			breaks: between(lab.Conditions{CutTunnels: true}), mends: mended, cause: "tunnel-down", state: critical, says: []string{"the far gateway is up"}},
+		{name: "one host dead, and replication fails", args: both(usual, words("--replication", "none=tcp://10.2.1.2:5433")),
+			breaks: func(w *world) error { return w.far.StopMachine("b2") },
+			mends:  func(w *world) error { return w.far.StartMachine("b2") }, cause: "service-down", state: critical, says: []string{"1 of 14 hosts is silent"}},
 		{name: "one group dead", args: usual, breaks: func(w *world) error { return w.far.StopGroup("b") },
 			mends: func(w *world) error { return w.far.StartGroup("b") }, cause: "partial", state: warning, says: []string{"group b silent"}},
 		{name: "fewer than needed", args: both(usual, words("-m", "12")), breaks: func(w *world) error { return w.far.StopGroup("b") },
-			mends: func(w *world) error { return w.far.StartGroup("b") }, cause: "tunnel-down", state: critical, says: []string{"9 of 14 machines answer of the 12 needed"}},
+			mends: func(w *world) error { return w.far.StartGroup("b") }, cause: "too-few", state: critical, says: []string{"9 of 14 hosts answer, 12 must"}},
 		{name: "a replication port fails", args: both(usual, words("--replication", "db=tcp://10.2.1.1:5432", "--replication", "none=tcp://10.2.1.2:5433")),
 			cause: "service-down", state: warning},
 		{name: "the public way fails, the tunnel is well", program: "check_vpn_licensing", args: both(usual, words("--public", "apply=https://www.example:444/")),

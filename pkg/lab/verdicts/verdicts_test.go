@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 
 func TestVerdicts(t *testing.T) {
 	var table strings.Builder
-	wrong, err := run(&table)
+	wrong, err := run(&table, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,7 +81,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 var (
 	first = regexp.MustCompile(`^(OK|WARNING|CRITICAL|UNKNOWN): [ -~]+$`)
-	datum = regexp.MustCompile(`^[A-Za-z0-9._-]+=[0-9]+(\.[0-9]+)?(ms|s|%)?(;[0-9.]*){4}$`)
+	datum = regexp.MustCompile(`^[A-Za-z0-9_-]+=[0-9]+(\.[0-9]+)?(ms|s|%|B)?(;[0-9.]*){4}$`)
 	free  = regexp.MustCompile("[^ -~]|[`~$&|\"'<>]")
 )
 
@@ -93,12 +94,17 @@ func Valid(stdout string, code int) error {
 		return nil
 	}
 	text, perfdata, _ := strings.Cut(line, " | ")
+	// The figures of each target stand on the last line, right behind a bar.
+	if i := strings.LastIndex(rest, "|"); i == 0 || i > 0 && rest[i-1] == '\n' {
+		perfdata += " " + rest[i+1:]
+		rest = rest[:i]
+	}
 	switch {
 	case !strings.HasSuffix(stdout, "\n"):
 		return fmt.Errorf("the output does not end with a newline: %q", stdout)
 	case !first.MatchString(line):
 		return fmt.Errorf("not a first line: %q", line)
-	case len(text) > 160:
+	case len(text) > 150:
 		return fmt.Errorf("%d characters in the first line: %q", len(text), text)
 	case free.MatchString(text), free.MatchString(strings.ReplaceAll(rest, "\n", "")):
 		return fmt.Errorf("a character that must not be there in %q", stdout)
@@ -160,4 +166,47 @@ func closed(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
 	ts.Check(l.Close())
+}
+
+// FirstLines has a plugin explain itself under the longest names, environment,
+// title and impact that are legal: line 1 of every verdict must be whole and fit.
+func FirstLines(t *testing.T, program string, roles ...string) {
+	t.Helper()
+	long := func(name string) string { return name + strings.Repeat("n", 40-len(name)) }
+	args := []string{"--explain", "-E", strings.Repeat("e", 32), "--near", long("near") + "=10.0.0.1", "--peer", long("peer") + "=192.0.2.1",
+		"--peer", long("peer2") + "=192.0.2.2", "--min-peer", "2", "--via", "tun0", "--mtu", "1400", "-m", "2"}
+	for i := range 5 {
+		args = append(args, "-H", fmt.Sprintf("%s/%s=10.1.0.%d", long(fmt.Sprint("far", i)), long("group"), i+1))
+	}
+	args = append(args, "-H", long("web")+"=https://"+strings.Repeat("h", 60)+".example/"+strings.Repeat("p", 200))
+	for _, role := range roles {
+		for i := range 2 {
+			args = append(args, "--"+role, fmt.Sprintf("%s=tcp://10.2.0.%d:1", long(fmt.Sprint(role, i)), i+1))
+		}
+	}
+	for _, more := range [][]string{nil, {"--title", strings.Repeat("t", 30), "--impact", strings.Repeat("i", 60)}, {"-H", strings.Repeat(strings.Repeat("u", 50)+".", 4) + "example"}} {
+		out, _ := exec.Command(program, slices.Concat(args, more)...).Output()
+		_, verdicts, found := strings.Cut(string(out), "Verdicts, with example figures:\n")
+		if !found {
+			t.Fatalf("no verdicts: %s", out)
+		}
+		causes := 0
+		for line := range strings.Lines(verdicts) {
+			line = strings.TrimSpace(line)
+			_, line, _ = strings.Cut(line, "  ")
+			line = strings.TrimSpace(line)
+			if !first.MatchString(line) {
+				t.Errorf("not a first line: %q", line)
+			}
+			if causes++; len(line) > 150 || strings.Contains(line, "...") || strings.HasSuffix(line, ".") {
+				t.Errorf("%d characters: %s", len(line), line)
+			}
+			if impact := strings.Repeat("i", 60); more != nil && strings.Contains(line, "iii") && !strings.HasSuffix(line, impact) {
+				t.Errorf("the impact is cut: %s", line)
+			}
+		}
+		if causes < 10 {
+			t.Errorf("only %d verdicts", causes)
+		}
+	}
 }

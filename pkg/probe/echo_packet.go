@@ -1,0 +1,198 @@
+package probe
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"math"
+	"net/netip"
+	"time"
+
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+	"golang.org/x/sys/unix"
+)
+
+// Which packet is meant. An echo request says three things that come back: an
+// id, the same for all of a socket's packets; a sequence number of 16 bits; and
+// data, which begins with a secret of the socket. A router need not quote the
+// data.
+
+const icmpHeader = 8 // bytes, of an echo request or reply
+
+// echoForm is what differs between the two families.
+type echoForm struct {
+	request, reply icmp.Type
+	ipHeader       int // bytes
+	tooBig         [2]uint8
+}
+
+func formOf(f Family) echoForm {
+	if f == IPv6 {
+		return echoForm{ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 40, [2]uint8{2, 0}}
+	}
+	return echoForm{ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 20, [2]uint8{3, 4}}
+}
+
+func (f echoForm) least() int { return f.ipHeader + icmpHeader }
+
+// usual is the size of a small packet. It is that of the pinger's.
+func (f echoForm) usual() int { return f.least() + 24 }
+
+// echoTable remembers the packets that a socket has sent, and finds the one that
+// a message from the network is about. It is not safe for concurrent use.
+type echoTable struct {
+	echoForm
+	id     uint16
+	cookie [16]byte
+	next   uint16 // sequence number on the wire
+	sent   map[uint16]*sentEcho
+}
+
+// sentEcho is one packet. A packet gets one reply and one error at most, so
+// that nobody can make many events of one packet.
+type sentEcho struct {
+	echoRequest
+	at               time.Time // when it left; until then nothing is about it
+	answered, failed bool
+}
+
+// newEchoTable begins at a random number and with a random id, which the kernel
+// replaces for datagram sockets.
+func newEchoTable(f Family) *echoTable {
+	t := &echoTable{echoForm: formOf(f), sent: make(map[uint16]*sentEcho)}
+	var random [4]byte
+	rand.Read(random[:])
+	rand.Read(t.cookie[:])
+	t.id, t.next = binary.NativeEndian.Uint16(random[:]), binary.NativeEndian.Uint16(random[2:])
+	return t
+}
+
+// add takes a packet in and gives its bytes, from the ICMP header on. The number
+// of the 65,536th packet before is used again, and that one forgotten.
+//
+// The data is random: a tunnel that compresses would make a large packet of
+// zeros small.
+func (t *echoTable) add(r echoRequest) (p *sentEcho, packet []byte) {
+	seq := t.next
+	t.next++
+	p = &sentEcho{echoRequest: r}
+	t.sent[seq] = p
+	data := make([]byte, r.Bytes-t.least())
+	rand.Read(data)
+	copy(data, t.cookie[:])
+	m := icmp.Message{Type: t.request, Body: &icmp.Echo{ID: int(t.id), Seq: int(seq), Data: data}}
+	packet, err := m.Marshal(nil)
+	if err != nil {
+		panic(err) // an echo request always has a form
+	}
+	return p, packet
+}
+
+// forgetLast takes back the packet that was added last.
+func (t *echoTable) forgetLast() {
+	t.next--
+	delete(t.sent, t.next)
+}
+
+// answers finds the packet that an ICMP message from an address answers: the
+// address is the one that was asked, and the data is what was sent, as far as
+// that is remembered. It is nil for any other message, and for a second answer.
+func (t *echoTable) answers(b []byte, from netip.Addr) *sentEcho {
+	p := t.find(t.reply, b, from)
+	if p == nil || p.answered || t.ipHeader+len(b) != p.Bytes || !t.begins(b[icmpHeader:]) {
+		return nil
+	}
+	p.answered = true
+	return p
+}
+
+// isAbout finds the packet that an ICMP error is about, by what it quotes. It is
+// nil for a packet of somebody else, for a second error about the same one, and
+// for what is no error: a packet is passed on although there is a redirect.
+func (t *echoTable) isAbout(q queuedError) *sentEcho {
+	if !isICMPError(q) {
+		return nil
+	}
+	p := t.find(t.request, q.Quote, q.To)
+	if p == nil || p.failed {
+		return nil
+	}
+	// Behind the ICMP header a router may quote nothing, or pad with zeros
+	// (RFC 4884 section 4.5).
+	if data := q.Quote[icmpHeader:]; !t.begins(data) && len(bytes.Trim(data, "\x00")) > 0 {
+		return nil
+	}
+	p.failed = true
+	return p
+}
+
+func (t *echoTable) find(kind icmp.Type, b []byte, to netip.Addr) *sentEcho {
+	if len(b) < icmpHeader || int(b[0]) != typeNumber(kind) || b[1] != 0 || binary.BigEndian.Uint16(b[4:]) != t.id {
+		return nil
+	}
+	p := t.sent[binary.BigEndian.Uint16(b[6:])]
+	if p == nil || p.at.IsZero() || p.To.WithZone("") != to {
+		return nil
+	}
+	return p
+}
+
+// begins tells whether data begins with the cookie, or with as much of it as
+// there is room for.
+func (t *echoTable) begins(data []byte) bool {
+	n := min(len(data), len(t.cookie))
+	return bytes.Equal(data[:n], t.cookie[:n])
+}
+
+func typeNumber(t icmp.Type) int {
+	switch t := t.(type) {
+	case ipv4.ICMPType:
+		return int(t)
+	case ipv6.ICMPType:
+		return int(t)
+	}
+	return -1
+}
+
+// isICMPError tells what stops a packet: it did not arrive, was too big, was
+// under way for too long or was not understood.
+func isICMPError(q queuedError) bool {
+	switch q.Origin {
+	case unix.SO_EE_ORIGIN_ICMP:
+		return q.Type == 3 || q.Type == 11 || q.Type == 12
+	case unix.SO_EE_ORIGIN_ICMP6:
+		return q.Type >= 1 && q.Type <= 4
+	}
+	return false
+}
+
+// withoutIPHeader cuts an IPv4 header off, which raw sockets receive too. It
+// gives nothing if the ICMP message has a wrong checksum: the kernel has not
+// looked at it yet.
+func withoutIPHeader(b []byte) []byte {
+	if len(b) < 20 {
+		return nil
+	}
+	b = b[min(len(b), int(b[0]&0xf)*4):]
+	if internetSum(b) != math.MaxUint16 {
+		return nil
+	}
+	return b
+}
+
+// internetSum is the sum of RFC 1071; all ones if it includes a right checksum.
+func internetSum(b []byte) uint16 {
+	var sum uint32
+	for ; len(b) >= 2; b = b[2:] {
+		sum += uint32(binary.BigEndian.Uint16(b))
+	}
+	if len(b) == 1 {
+		sum += uint32(b[0]) << 8
+	}
+	for sum > math.MaxUint16 {
+		sum = sum>>16 + sum&math.MaxUint16
+	}
+	return uint16(sum)
+}

@@ -1,0 +1,88 @@
+package probe
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
+)
+
+// Who refused. To connect() a firewall that rejects with "port unreachable", as
+// Linux does by default, looks like the target's own refusal: both are
+// ECONNREFUSED. But a refusal by the target says that the way there is open.
+// The error queue of the socket knows who sent what; a reset by the target leaves
+// nothing in it. So what is said of a connection is what came to its own socket.
+
+// maxQueued is how many entries of an error queue are read.
+const maxQueued = 16
+
+// witness keeps a descriptor of a TCP socket beyond a dial that fails, and
+// reads the socket's error queue.
+type witness struct {
+	addr netip.Addr
+	fd   int // 0 if there is none
+}
+
+// watch turns the error queue on before a socket is connected.
+func (w *witness) watch(c syscall.RawConn) error {
+	var err error
+	outer := c.Control(func(fd uintptr) {
+		if w.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			w.fd, err = 0, os.NewSyscallError("fcntl", err)
+			return
+		}
+		err = turnOnErrorQueue(int(fd), familyFor(w.addr))
+	})
+	return errors.Join(outer, err)
+}
+
+// said is the last ICMP error that came to the socket; nil if none did.
+func (w *witness) said() *vpn.ICMPMessage {
+	if w.fd == 0 {
+		return nil
+	}
+	return lastICMPError(w.fd, w.addr)
+}
+
+// close lets the socket go. On a connection that stands, errors that are not
+// final must not end it, so the queue is turned off.
+func (w *witness) close() {
+	if w.fd == 0 {
+		return
+	}
+	level, option := unix.IPPROTO_IP, unix.IP_RECVERR
+	if w.addr.Is6() {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
+	}
+	_ = unix.SetsockoptInt(w.fd, level, option, 0)
+	unix.Close(w.fd)
+}
+
+// lastICMPError reads the error queue of a socket to an address. That a packet was
+// too big is no reason to be silent: it is sent again in pieces.
+func lastICMPError(fd int, addr netip.Addr) (said *vpn.ICMPMessage) {
+	var quote [64]byte
+	for range maxQueued {
+		q, err := readErrorQueue(fd, quote[:])
+		if err != nil {
+			break
+		}
+		if isICMPError(q) && q.Errno != unix.EMSGSIZE {
+			said = &vpn.ICMPMessage{From: q.From, Type: q.Type, Code: q.Code}
+		}
+	}
+	if said != nil && !said.From.IsValid() && isLocal(fd, addr) {
+		said.From = addr.WithZone("") // this host is the target
+	}
+	return said
+}
+
+// isLocal tells whether a socket sends from this address.
+func isLocal(fd int, addr netip.Addr) bool {
+	own, err := unix.Getsockname(fd)
+	return err == nil && addrOf(own) == addr.WithZone("")
+}

@@ -1,0 +1,177 @@
+package vpn
+
+import (
+	"slices"
+	"time"
+
+	"checkvpn/pkg/nagios"
+)
+
+// finding is what is known of one target. Its state is set when the problems
+// are known.
+func (j *Judge) finding(i int) Finding {
+	f := Finding{Target: j.plan.Targets[i], Fate: j.fates[i]}
+	r, a := j.ev.targets[i], j.chosen[i]
+	if a == nil {
+		f.Reason = r.fault
+		return f
+	}
+	f.Addr, f.Routes = a.addr, a.routes
+	if f.Target.Endpoint.Scheme == ICMP {
+		j.echoes(&f, a)
+	} else {
+		a.connections(&f)
+	}
+	f.OffWay = j.offWay(i)
+	f.Uncertain = slices.ContainsFunc(a.routes, func(r Route) bool { return j.plan.Limits.Via.Holding(r) == CannotSay })
+	f.Named, _ = j.loss.named(i)
+	f.Size = j.size.finding(i)
+	if f.Fate == NotAsked {
+		f.Reason = j.ownFault(i)
+	}
+	return f
+}
+
+// echoes are the figures of the first look at an icmp target, and why it does
+// not answer.
+func (j *Judge) echoes(f *Finding, a *asked) {
+	var sum time.Duration
+	timed, late, unsent := 0, 0, false
+	for k := range a.packets {
+		p := &a.packets[k]
+		if p.look == Sizes || p.look == Path || p.state == planned || p.state == void {
+			continue
+		}
+		f.Marks = append(f.Marks, j.mark(a, p))
+		unsent = unsent || p.state == failed
+		if !j.ev.known(p, j.now) || f.Fate == Answers && p.look != FirstLook {
+			continue
+		}
+		f.Sent++
+		count(&f.Received, p.inTime())
+		count(&late, p.state == answered && p.late)
+		if p.state == answered && p.paused == 0 {
+			sum, timed = sum+p.took, timed+1
+		}
+	}
+	if f.Sent > 0 {
+		f.Loss, f.Measured = percent(f.Sent-f.Received, f.Sent), true
+	}
+	if timed > 0 {
+		f.RTA = sum / time.Duration(timed)
+	}
+	if f.Fate == Answers && f.Received == 0 {
+		f.Late = late
+	}
+	switch {
+	case f.Fate >= Answers:
+		if unsent {
+			f.Unsent = a.fault
+		}
+	case a.icmp != nil:
+		f.Reason = &Fault{Code: OtherFault, Words: a.icmp.words(a.addr)}
+	default:
+		f.Reason = a.fault
+	}
+}
+
+func (j *Judge) mark(a *asked, p *packet) Mark {
+	m := Mark{Fate: NotKnown, Took: p.took, At: p.sent}
+	switch {
+	case p.inTime():
+		m.Fate = Answers
+	case p.state == answered:
+		m.Fate, m.Words = Silent, "late: "+Milliseconds(p.took)
+	case j.ev.lost(p, j.now):
+		m.Fate = Silent
+	}
+	if p.state == failed && a.fault != nil {
+		m.Words = a.fault.Words
+	}
+	return m
+}
+
+// connections are the figures of a target that is asked by connections.
+func (a *asked) connections(f *Finding) {
+	for k := range a.attempts {
+		t := &a.attempts[k]
+		m := Mark{Fate: NotKnown, Took: t.took, At: t.at}
+		switch {
+		case t.state == answered:
+			m.Fate, m.Words = Answers, t.answer
+			f.Received++
+			f.RTA, f.Answer = t.took, t.answer
+		case t.state == refused:
+			m.Fate = SaysNo
+		case t.state == failed, t.state == underWay && f.Fate == Silent:
+			m.Fate = Silent
+		case t.state == void, t.state == planned:
+			continue
+		}
+		if m.Fate != NotKnown {
+			f.Sent++
+		}
+		if reason := t.reason(a); reason != nil && m.Fate != Answers {
+			f.Reason, m.Words = reason, reason.Words
+		}
+		f.Marks = append(f.Marks, m)
+	}
+}
+
+// reason is what became of one attempt, and nothing else.
+func (t *attempt) reason(a *asked) *Fault {
+	if t.icmp != nil && t.icmp.what(a.addr) != "" {
+		return &Fault{Code: OtherFault, Words: t.icmp.words(a.addr)}
+	}
+	return t.fault
+}
+
+// setStates gives each finding the state that it has alone. A gateway that is
+// silent is UNKNOWN, because it may filter: whether it matters is for the
+// tunnel's verdict.
+func (v *Verdict) setStates() {
+	filtered := v.Has(Filtered)
+	for i := range v.Findings {
+		f := &v.Findings[i]
+		gateway := f.Target.Role.isGateway()
+		switch {
+		case f.Fate == NotKnown, f.Fate == NotAsked, !f.Answers() && gateway:
+			f.State = nagios.Unknown
+		case f.Fate == Answers && v.bypasses(i):
+			f.State = nagios.Critical
+		case f.Answers():
+			f.State = v.quality(*f)
+		case filtered && f.Target.Role == Far:
+			f.State = nagios.Warning
+		default:
+			f.State = nagios.Critical
+		}
+	}
+	for _, p := range v.Problems {
+		if p.Cause == BlackHole {
+			for _, i := range p.Targets {
+				v.Findings[i].State = nagios.Critical
+			}
+		}
+	}
+}
+
+// quality is the state of a target that answers. What is judged of all together
+// is said of each.
+func (v *Verdict) quality(f Finding) nagios.State {
+	switch pinged := f.Target.Role == Far && f.Target.Endpoint.Scheme == ICMP; {
+	case !pinged:
+		return nagios.OK
+	case v.Alarm != nil:
+		return v.Alarm.State
+	case f.Named != "", f.Size != nil && f.Size.Vanishes():
+		return nagios.Warning
+	}
+	return nagios.OK
+}
+
+func (v *Verdict) bypasses(i int) bool {
+	return slices.ContainsFunc(v.Problems, func(p Problem) bool {
+		return p.Cause == Bypassed && slices.Contains(p.Targets, i)
+	})
+}

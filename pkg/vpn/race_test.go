@@ -1,0 +1,5 @@
+//go:build race
+
+package vpn
+
+const raceDetector = true

@@ -1,0 +1,29 @@
+package vpn
+
+import "testing"
+
+// TestFewDescriptors has targets wait for their turn, however few file
+// descriptors there are: also none, or less, by what is kept free for others.
+func TestFewDescriptors(t *testing.T) {
+	for _, descriptors := range []int{-6, 0, 1} {
+		p := testPlan(t, "a=10.0.0.1", "b=10.0.0.2", "c=tcp://10.0.0.3:1", "d=ike://10.0.0.4", "e=e.example")
+		p.Descriptors = descriptors
+		wants, _ := NewJudge(p).Step(0)
+		hold := 0
+		for _, l := range wants.Looks {
+			if l.descriptors(p) > 0 {
+				hold++
+			}
+		}
+		if hold != 1 {
+			t.Errorf("with %d descriptors %d looks begin at once, want 1", descriptors, hold)
+		}
+		for _, silent := range []string{"", "a b c d e"} {
+			w := scenario{silent: silent}.world(p)
+			want := map[string]string{"": "OK up", "a b c d e": "CRITICAL down"}[silent]
+			if got := causesOf(Imagine(p, w)); got != want {
+				t.Errorf("with %d descriptors, silent %q: got %s, want %s", descriptors, silent, got, want)
+			}
+		}
+	}
+}
