@@ -294,6 +294,16 @@ func (e *evidence) pausedIn(from, to time.Duration) (sum time.Duration) {
 // for. Time in which nobody listened does not count.
 func (e *evidence) age(at, now time.Duration) time.Duration { return now - at - e.pausedIn(at, now) }
 
+// lastOfFirst is when the last packet of the first look left; 0 if none has.
+func (a *asked) lastOfFirst() (last time.Duration) {
+	for i := range a.packets {
+		if p := &a.packets[i]; p.look == FirstLook {
+			last = max(last, p.sent)
+		}
+	}
+	return last
+}
+
 // lost tells whether a packet was not answered in time: not yet, if the time is
 // not over.
 func (e *evidence) lost(p *packet, now time.Duration) bool {

@@ -95,7 +95,7 @@ func (s *schedule) courseOf(a *asked) *course {
 // once; fresh is what would begin, and listening what has asked all.
 func (s *schedule) ofTarget(i int, fresh, listening *[]Look) {
 	t, r := s.plan.Targets[i], s.ev.targets[i]
-	if s.fates[i] == NotAsked || s.sum.down && t.Role.ThroughTunnel && t.Role != Far && s.settledWithout(i, t) {
+	if s.fates[i] == NotAsked || s.sum.down && t.Role.ThroughTunnel && t.Role != Far && s.decidedWithout(i, t) {
 		return
 	}
 	if !r.resolved {
@@ -133,22 +133,13 @@ func (s *schedule) echo(i int, a *asked, fresh, listening *[]Look) {
 	switch s.firstLook(a) {
 	case lookGoesOn:
 		s.take(c.first)
-		if last := s.lastSentTo(a); last > 0 {
+		if last := a.lastOfFirst(); last > 0 {
 			s.wakeAt(s.due(last, recheckDelay))
 		}
 	case lookOver:
 		*listening = append(*listening, c.first)
-		s.wakeAt(s.due(s.lastSentTo(a), s.ev.wait))
+		s.wakeAt(s.due(a.lastOfFirst(), s.ev.wait))
 	}
-}
-
-func (s *schedule) lastSentTo(a *asked) (last time.Duration) {
-	for k := range a.packets {
-		if p := &a.packets[k]; p.look == FirstLook {
-			last = max(last, p.sent)
-		}
-	}
-	return last
 }
 
 // due is when something that began at a time will be so old, if it is not yet;

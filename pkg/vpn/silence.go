@@ -27,11 +27,7 @@ func newSilenceLook(target int, a *asked, late bool) *silenceLook {
 	s := &silenceLook{asked: a, quick: Look{Kind: Silence, Target: target, Addr: a.addr,
 		First: a.plan(silencePackets), Packets: silencePackets, Spacing: silenceSpacing}}
 	if late {
-		for i := range a.packets {
-			if p := &a.packets[i]; p.look == FirstLook {
-				s.lateAt = max(s.lateAt, p.sent+lateDelay)
-			}
-		}
+		s.lateAt = a.lastOfFirst() + lateDelay
 	}
 	return s
 }
