@@ -86,7 +86,7 @@ func (t *lossTest) widen() {
 		return
 	}
 	t.growing = len(heard) == 0
-	n := min(len(heard), maxPool)
+	n := min(len(heard), t.most(maxPool))
 	for i := range n {
 		t.pool = append(t.pool, heard[i*len(heard)/n])
 	}
@@ -108,15 +108,19 @@ func (t *lossTest) withAges(h *lossHost) roundTrips {
 // mostLossy are the hosts that lost most. Which of those that lost the same is
 // decided by lot, not always for the first.
 func (t *lossTest) mostLossy(lossy []*lossHost) []*lossHost {
-	if len(lossy) <= maxDoubtful {
+	most := t.most(maxDoubtful)
+	if len(lossy) <= most {
 		return lossy
 	}
 	lot := func(h *lossHost) uint64 { return (uint64(h.first.last) + uint64(h.index)) * 0x9e3779b97f4a7c15 }
 	slices.SortFunc(lossy, func(a, b *lossHost) int {
 		return cmp.Or(cmp.Compare(b.first.unanswered(), a.first.unanswered()), cmp.Compare(lot(a), lot(b)))
 	})
-	return lossy[:maxDoubtful]
+	return lossy[:most]
 }
+
+// most is how many hosts can be measured at once: each takes a file descriptor.
+func (t *lossTest) most(hosts int) int { return min(hosts, max(t.plan.Descriptors, 1)) }
 
 // open begins to measure the loss of hosts, by as many packets as there is time
 // for.
@@ -129,7 +133,7 @@ func (t *lossTest) open(hosts []*lossHost) {
 		case t.plan.MaxPackets <= t.plan.Packets, // no more packets are allowed, or there is no time for them
 			n < minLost && !t.stopped && t.firstLookTells(h):
 			h.look = Look{Kind: FirstLook, Packets: t.plan.Packets}
-		case n < minLost || t.opened >= maxPool+maxDoubtful || t.stopped:
+		case n < minLost || t.opened >= t.most(maxPool+maxDoubtful) || t.stopped:
 			h.stage = notMeasured
 			continue
 		default:
@@ -201,7 +205,7 @@ func (t *lossTest) askAgain() {
 // time.
 func (t *lossTest) answersAtLast(h *lossHost) {
 	t.open([]*lossHost{h})
-	if t.growing && t.wide && len(t.pool) < maxPool {
+	if t.growing && t.wide && len(t.pool) < t.most(maxPool) {
 		t.pool = append(t.pool, h)
 	}
 }

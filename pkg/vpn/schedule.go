@@ -46,7 +46,9 @@ func (s *schedule) wants() Wants {
 		s.ofTarget(i, &fresh, &listening)
 	}
 	s.takeNew(fresh)
-	s.out.Looks = append(s.out.Looks, s.loss.looks...)
+	for _, l := range s.loss.looks {
+		s.take(l)
+	}
 	for i := range s.quick {
 		s.silence(i)
 	}

@@ -1,6 +1,10 @@
 package vpn
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
 
 // TestFewDescriptors has targets wait for their turn, however few file
 // descriptors there are: also none, or less, by what is kept free for others.
@@ -25,5 +29,22 @@ func TestFewDescriptors(t *testing.T) {
 				t.Errorf("with %d descriptors, silent %q: got %s, want %s", descriptors, silent, got, want)
 			}
 		}
+	}
+}
+
+// TestFewDescriptorsMeasure has as many hosts measured as there are descriptors for.
+func TestFewDescriptorsMeasure(t *testing.T) {
+	p := simPlan(60)
+	p.Descriptors = 10
+	rng := rand.New(rand.NewPCG(1, 1))
+	measured := map[int]bool{}
+	w := World{Trip: 20 * ms, Echo: func(l Look, _ time.Duration, _ int) (time.Duration, bool) {
+		if l.Kind == LossLook {
+			measured[l.Target] = true
+		}
+		return 20 * ms, rng.Float64() >= .4
+	}}
+	if v := Imagine(p, w); causesOf(v) != "WARNING degraded" || len(measured) != 10 {
+		t.Errorf("got %s by %d hosts", causesOf(v), len(measured))
 	}
 }

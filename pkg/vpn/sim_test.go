@@ -87,7 +87,7 @@ type simEvent struct {
 }
 
 func simPlan(k int) *Plan {
-	p := &Plan{Packets: 5, MaxPackets: 5 + LossPackets, Interval: 15 * time.Millisecond, End: 9700 * time.Millisecond, Descriptors: 100}
+	p := &Plan{Packets: 5, MaxPackets: 5 + LossPackets, Interval: 15 * time.Millisecond, End: 9700 * time.Millisecond, Descriptors: 4000}
 	p.Limits.MinFar = 1
 	p.Limits.Partial = nagios.Warning
 	setLimits(p, "100,20%", "500,60%")
