@@ -114,14 +114,14 @@ func (p *plan) named(title string) string {
 // to do; whom to call; the gateways, and the targets behind them, worst first;
 // and what else was found out. What a client cuts is the end.
 func details(p *plan, v vpn.Verdict, impact Impact) []string {
-	lines := help3am(p, v, impact)
+	lines := guidance(p, v, impact)
 	lines = append(lines, v.Lines(p.verbose > 0, p.more)...)
 	lines = append(lines, v.Evidence...)
 	return append(lines, impact.Notes...)
 }
 
-// help3am are the cause, what to do and whom to call; nothing if all is well.
-func help3am(p *plan, v vpn.Verdict, impact Impact) (lines []string) {
+// guidance are the cause, what to do and whom to call; nothing if all is well.
+func guidance(p *plan, v vpn.Verdict, impact Impact) (lines []string) {
 	if v.Lead().Cause == vpn.Up {
 		return nil
 	}

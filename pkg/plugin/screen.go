@@ -20,7 +20,7 @@ func onScreen(t Tunnel, p *plan, v vpn.Verdict, impact Impact) string {
 	first := nagios.Report{State: impact.State, Summary: summary(t, p, v, impact)}.String()
 	hang := len(impact.State.String() + ": ")
 	parts := []string{terminal.Wrap(first, p.screen.Width, hang), ""}
-	help := help3am(p, v, impact)
+	help := guidance(p, v, impact)
 	for _, line := range help {
 		parts = append(parts, terminal.Wrap(clean(line), p.screen.Width, hangOf(line)))
 	}

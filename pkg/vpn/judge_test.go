@@ -2,6 +2,7 @@ package vpn
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -441,5 +442,69 @@ func TestAttemptsHaveTheWait(t *testing.T) {
 	}})
 	if v.FarUp == 0 || v.Has(Partial) || v.Down() {
 		t.Errorf("no time for all, and all that were asked answer: %s: %s", v.State(), v.Headline(1000))
+	}
+}
+
+// TestLateAnswersAreMeasured has all answers come when their hosts count as silent
+// already, and something else is still waited for: they show life, and loss.
+func TestLateAnswersAreMeasured(t *testing.T) {
+	for _, trip := range []time.Duration{1500 * ms, 2 * time.Second, 3 * time.Second, 5 * time.Second} {
+		for _, far := range []string{"a=10.0.0.1", "a=10.0.0.1 b=10.0.0.2", "a=10.0.0.1 b=10.0.0.2 c=10.0.0.3 d=10.0.0.4"} {
+			p := testPlan(t, strings.Fields(far+" peer=192.0.2.9 u=tcp://198.51.100.1:80")...)
+			v := Imagine(p, World{Trip: trip})
+			if v.State() != nagios.Critical {
+				t.Errorf("%s, %v there and back: got %s, %s", far, trip, causesOf(v), v.Headline(1000))
+			}
+		}
+	}
+}
+
+// TestNeverOKWithoutAnswersInTime tries worlds by lot, always the same ones: if no
+// far target ever answers in time, that is never OK, and if all do at once, it is.
+func TestNeverOKWithoutAnswersInTime(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	targets := strings.Fields("a=10.0.0.1 b=10.0.0.2 c=10.0.0.3 d=tcp://10.0.0.4:1 near=10.1.1.1 peer=192.0.2.9 r=tcp://10.0.0.1:80 u=tcp://198.51.100.1:80")
+	for n := range 3000 {
+		p := testPlan(t, targets[rng.IntN(4):]...)
+		p.Descriptors = 1 + rng.IntN(40)
+		trips, inTime, quick := map[string]time.Duration{}, 0, true
+		for _, target := range p.Targets {
+			trip := time.Duration(rng.Int64N(int64(4 * time.Second)))
+			switch rng.IntN(3) {
+			case 0:
+				trip = time.Hour // it does not answer
+			case 1:
+				trip = 20 * ms
+			}
+			if target.Role == Far && n%3 == 0 && trip < p.Wait() {
+				trip += p.Wait()
+			}
+			if n%3 == 1 {
+				trip = 20 * ms
+			}
+			trips[target.Name] = trip
+			quick = quick && trip == 20*ms
+			if pinged := target.Endpoint.Scheme == ICMP; target.Role == Far && (trip < p.Wait() || !pinged && trip < p.End) {
+				inTime++
+			}
+		}
+		v := Imagine(p, World{
+			Echo: func(l Look, _ time.Duration, _ int) (time.Duration, bool) {
+				trip := trips[p.Targets[l.Target].Name]
+				return trip, trip < time.Hour
+			},
+			Connect: func(l Look) Event {
+				if trip := trips[p.Targets[l.Target].Name]; trip < l.Limit {
+					return Event{Kind: Answered, Took: trip}
+				}
+				return Event{}
+			},
+		})
+		switch {
+		case inTime == 0 && v.State() == nagios.OK:
+			t.Errorf("%v: got %s, %s", trips, causesOf(v), v.Headline(1000))
+		case quick && v.State() != nagios.OK:
+			t.Errorf("all is well, and it says %s, %s", causesOf(v), v.Headline(1000))
+		}
 	}
 }

@@ -119,6 +119,8 @@ func (t *lossTest) judgeTogether() {
 	}
 	s, r := t.sumUp(), &t.plan.Limits
 	switch {
+	case s.hosts == 0 && t.growing:
+		// All are silent so far. Whoever answers at last is measured then.
 	case s.isAbove(r.Critical):
 		t.raise(nagios.Critical, r.Critical, &s)
 	case s.isAbove(r.Warning) && s.isBelow(r.Critical):
