@@ -40,14 +40,14 @@ func TestReportSummaryFitsWithItsState(t *testing.T) {
 		for _, summary := range []string{strings.Repeat("x", 1000), strings.Repeat("some words ", 100)} {
 			report := Report{State: state, Summary: summary, Perfdata: []Datum{{Label: "n"}}}
 			text, _, _ := strings.Cut(report.String(), " | ")
-			if len(text) > 160 || len(text) < 145 || !strings.HasSuffix(text, "...") {
+			if len(text) > 150 || len(text) < 135 || !strings.HasSuffix(text, "...") {
 				t.Errorf("%d characters: %q", len(text), text)
 			}
 		}
 	}
-	exact := Report{State: OK, Summary: strings.Repeat("x", 156)}.String()
-	if exact != "OK: "+strings.Repeat("x", 156)+"\n" {
-		t.Errorf("160 characters are cut: %q", exact)
+	exact := Report{State: OK, Summary: strings.Repeat("x", 146)}.String()
+	if exact != "OK: "+strings.Repeat("x", 146)+"\n" {
+		t.Errorf("150 characters are cut: %q", exact)
 	}
 }
 
