@@ -508,3 +508,16 @@ func TestNeverOKWithoutAnswersInTime(t *testing.T) {
 		}
 	}
 }
+
+// TestNoTimeToMeasure has a host answer nothing of its first look, and then too
+// late to measure what it loses: that is not OK.
+func TestNoTimeToMeasure(t *testing.T) {
+	p := testPlan(t, "a=10.0.0.1")
+	p.Packets, p.End = 3, 1200*ms
+	v := Imagine(p, World{Trip: 20 * ms, Echo: func(l Look, at time.Duration, _ int) (time.Duration, bool) {
+		return 20 * ms, l.Kind != FirstLook
+	}})
+	if got := causesOf(v); got != "UNKNOWN failed" && !strings.HasPrefix(got, "CRITICAL") {
+		t.Errorf("got %s, %s", got, v.Headline(1000))
+	}
+}

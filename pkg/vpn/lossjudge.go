@@ -294,3 +294,13 @@ func (t *lossTest) named(i int) (words string, yes bool) {
 	}
 	return fmt.Sprintf("lost %d of %d packets", lost, known), true
 }
+
+// unmeasured counts the hosts that answer, lost so many packets of their first
+// look that the critical limit would be broken, and could not be measured for
+// want of time: nothing can be said of their loss.
+func (t *lossTest) unmeasured() (n int) {
+	for _, h := range t.hosts {
+		count(&n, h.stage == notMeasured && t.plan.Limits.Critical.Loss.Alert(percent(h.first.lost, h.first.sent())))
+	}
+	return n
+}

@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"fmt"
 	"slices"
 
 	"checkvpn/pkg/nagios"
@@ -202,6 +203,9 @@ func (j *Judge) passing(v *Verdict, filtered bool) (list []Problem) {
 		}
 		if v.Alarm = j.loss.alarm; v.Alarm != nil {
 			add(Degraded, v.Alarm.State, Far, nil)
+		} else if n := j.loss.unmeasured(); n > 0 {
+			list = append(list, Problem{Cause: Failed, State: nagios.Unknown, Reason: &Fault{Code: NoTime,
+				Words: fmt.Sprintf("no time to measure the loss of %d %s", n, plural(n, "host"))}})
 		}
 	}
 	// One that could not be asked may be alive; one without an address is of no use.
