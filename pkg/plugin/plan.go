@@ -71,6 +71,7 @@ const (
 // makePlan checks every option, the tunnel's own included.
 func makePlan(t Tunnel, o *options) (*plan, error) {
 	p := &plan{explain: o.Explain, hostCheck: o.HostCheck, verbose: len(o.Verbose)}
+	p.Routes = p.verbose >= 2
 	for _, step := range []func(Tunnel, *options) error{
 		p.readTargets, p.readLimits, p.readWords, p.readPackets, p.readPath, p.readStatus, p.readMTU, p.readTimeout, p.readOutput,
 	} {

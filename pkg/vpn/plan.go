@@ -17,6 +17,8 @@ type Plan struct {
 	Interval   time.Duration // between the echo requests of the first look
 	MTU        int           // bytes of whole IP packets that must pass to far targets in one piece; 0 asks for nothing
 	End        time.Duration // by when all must be known, since the check began
+	// Routes asks for the route to each far target, to show it.
+	Routes bool
 	// Descriptors is how many file descriptors the looks may hold together.
 	Descriptors int
 }

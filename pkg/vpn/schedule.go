@@ -269,9 +269,10 @@ func (s *schedule) silence(i int) {
 }
 
 // routes asks at the beginning for the routes of all that --via is about. If
-// there is no --via, that to one far target tells which interface leads into the
-// tunnel, and if that seems dead, those to the gateways and to elsewhere tell
-// whether anything else uses it.
+// there is no --via, nothing need be asked while far targets answer at once. Else the
+// route to one of them tells which interface leads into the tunnel, and if that
+// seems dead, those to the gateways and to elsewhere tell whether anything else
+// uses it.
 func (s *schedule) routes() {
 	for i, t := range s.plan.Targets {
 		a := s.chosen[i]
@@ -308,9 +309,19 @@ func (s *schedule) asksRoute(i int, t Target) bool {
 	case !s.plan.Limits.Via.IsZero():
 		return t.Role.ThroughTunnel
 	case t.Role == Far:
-		return i == s.sum.firstFar
+		return s.plan.Routes || i == s.sum.firstFar && s.takesLong()
 	}
 	return t.Role.isGateway() && s.seemsDead()
+}
+
+// takesLong tells whether no far target has answered for so long that one by
+// now could have.
+func (s *schedule) takesLong() bool {
+	if s.sum.up > 0 {
+		return false
+	}
+	s.wakeAt(s.due(0, recheckDelay))
+	return s.now >= recheckDelay || s.seemsDead()
 }
 
 // seemsDead tells whether a first look is over and no far target has answered.
