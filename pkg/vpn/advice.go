@@ -14,7 +14,7 @@ func (v Verdict) Advice() []string {
 	case Filtered:
 		return []string{
 			"Traffic passes the tunnel: look for a firewall that blocks what this check asks for, at the far end first.",
-			"Ask for what is open, or let the check's questions through.",
+			"Ask for what is open, or let the questions of this check through.",
 		}
 	case RefusedBy:
 		lines := []string{"Something at the far side says no (the host or a firewall), so look at the service before the VPN."}
@@ -35,7 +35,7 @@ func (v Verdict) Advice() []string {
 	case TunnelDown, TooFew:
 		return []string{ownChange, tickets}
 	case Down:
-		return []string{ownChange, tickets, "With --peer, the far gateway's public address, this check could say which end to look at."}
+		return []string{ownChange, tickets, "With --peer, the public address of the far gateway, this check could say which end to look at."}
 	case Bypassed:
 		return []string{"The far side is reached in the clear or by another way: look at the routes of this host and at the state of the tunnel.", ownChange, tickets}
 	case BlackHole:
