@@ -33,7 +33,7 @@ func readExtraOpts(t Tunnel, spec string) ([]string, error) {
 		ini, err := readINI(file)
 		switch {
 		case named && err != nil:
-			return nil, BadValue("--extra-opts", spec, fmt.Errorf("%s %w", shown(file), err))
+			return nil, BadValue("--extra-opts", spec, fmt.Errorf("the file %w", err))
 		case err != nil:
 			looked = append(looked, fmt.Sprintf("%s %s", file, err))
 			continue

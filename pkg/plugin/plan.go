@@ -71,7 +71,6 @@ const (
 // makePlan checks every option, the tunnel's own included.
 func makePlan(t Tunnel, o *options) (*plan, error) {
 	p := &plan{explain: o.Explain, hostCheck: o.HostCheck, verbose: len(o.Verbose)}
-	p.Routes = p.verbose >= 2
 	for _, step := range []func(Tunnel, *options) error{
 		p.readTargets, p.readLimits, p.readWords, p.readPackets, p.readPath, p.readStatus, p.readMTU, p.readTimeout, p.readOutput,
 	} {
@@ -334,6 +333,7 @@ func (p *plan) readTimeout(_ Tunnel, o *options) error {
 
 func (p *plan) readOutput(_ Tunnel, o *options) error {
 	p.output, p.replay = form(o.Output.text), o.Replay.text
+	p.Routes = p.verbose >= 2 || p.output == asTicket || p.output == asEvents
 	switch {
 	case !slices.Contains([]form{asNagios, asJSON, asTicket, asEvents, asPlan}, p.output):
 		return BadValue("-o, --output", o.Output.text, errors.New("want nagios, json, ticket, events or plan"))

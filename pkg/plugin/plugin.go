@@ -172,6 +172,9 @@ func ownFault(t Tunnel, asJSON bool, cause vpn.Cause, err error) output {
 	if detailed, ok := errors.AsType[*detailedError](err); ok {
 		details = detailed.details
 	}
+	if text := err.Error(); len(text) > nagios.SummaryRoom(state) {
+		details = append([]string{text}, details...) // line 1 is cut
+	}
 	if asJSON {
 		return output{text: encode(jsonReport{State: state, Cause: cause, Tunnel: t.Name,
 			Summary: nagios.Clean(err.Error(), maxMessage), Problems: []jsonProblem{}, Targets: []jsonTarget{}, Advice: []string{}, Evidence: cleanAll(details)}), code: state.ExitCode()}

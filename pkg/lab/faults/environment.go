@@ -25,7 +25,7 @@ func environmentRows() []row {
 		up("GODEBUG set", "GODEBUG=http2debug=2,netdns=9,x509sha1=1,nonsense", "GOGC=1", "GOMAXPROCS=-1"),
 		{name: "SSL_CERT_FILE missing", odd: withEnv("SSL_CERT_FILE=/nowhere", "SSL_CERT_DIR=/nowhere"), rig: pageOver(goodOne), args: words("-H https://127.0.0.1/"), code: critical, cause: "refused", says: "unknown authority"},
 		{name: "SSL_CERT_FILE a pipe that nobody writes to", seconds: 3, odd: withEnv("SSL_CERT_FILE={dir}/pipe"), rig: both(pageOver(goodOne), pipe), args: words("-H https://127.0.0.1/"), code: critical, cause: "refused"},
-		{name: "MP_CONFIG_PATH broken", odd: withEnv("MP_CONFIG_PATH=/dev/null::/nowhere:" + hostileText), args: words("--extra-opts=x"), code: unknown, cause: "misuse", says: "no file has a section"},
+		{name: "MP_CONFIG_PATH broken", odd: withEnv("MP_CONFIG_PATH=/dev/null::/nowhere:" + hostileText), args: words("--extra-opts=x"), code: unknown, cause: "misuse", says: "no section [x]"},
 		{name: "MP_CONFIG_PATH full of pipes", odd: withEnv("MP_CONFIG_PATH={dir}"), rig: pipe, args: words("--extra-opts=x"), code: unknown, cause: "misuse"},
 		{name: "ZONEINFO a pipe that nobody writes to", odd: withEnv("ZONEINFO={dir}/pipe"), rig: pipe, args: one, code: ok, cause: "up"},
 	}

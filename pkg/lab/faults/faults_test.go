@@ -51,7 +51,7 @@ func TestRandomArguments(t *testing.T) {
 func TestReproducible(t *testing.T) {
 	var built [2]string
 	for i := range built {
-		dir := filepath.Join(t.TempDir(), strings.Repeat("elsewhere", i+1))
+		dir := filepath.Join(t.TempDir(), strings.Repeat("no-trace-of-it", i+1))
 		for _, part := range []string{"Makefile", "go.mod", "go.sum", "pkg", "check_vpn_office", "check_vpn_dr", "check_vpn_licensing"} {
 			if err := copyTree(filepath.Join("../../..", part), filepath.Join(dir, part)); err != nil {
 				t.Fatal(err)
@@ -70,7 +70,7 @@ func TestReproducible(t *testing.T) {
 			if text[i], err = os.ReadFile(filepath.Join(dir, "bin", p.name)); err != nil {
 				t.Fatal(err)
 			}
-			if bytes.Contains(text[i], []byte("elsewhere")) {
+			if bytes.Contains(text[i], []byte("no-trace-of-it")) {
 				t.Errorf("%s holds the name of the folder that it was built in", p.name)
 			}
 		}

@@ -66,7 +66,7 @@ func fileRows() []row {
 		bad("of 100 MB", bigFile, "{dir}/x.ini", "larger than 1 MiB"),
 		bad("binary", ini("[x]\nfar = \x00\xff\xfe", 0o644), "{dir}/x.ini", "is not a text file"),
 		bad("in UTF-16", ini("\xff\xfe[\x00x\x00]\x00", 0o644), "{dir}/x.ini", "is not a text file"),
-		bad("empty", ini("", 0o644), "{dir}/x.ini", "has no section"),
+		bad("empty", ini("", 0o644), "{dir}/x.ini", "has no such section"),
 		bad("with hostile words", ini("[x]\nfar = "+strings.ToValidUTF8(hostileText, "")+"\n", 0o644), "{dir}/x.ini", ""),
 		bad("that names itself", ini("[x]\nextra-opts = x@x.ini\n", 0o644), "{dir}/x.ini", "cannot stand in"),
 		bad("with credentials", ini("[x]\nfar = http://u:geheim@10.2.0.1/\n", 0o644), "{dir}/x.ini", "credentials").ending(lacks("geheim")),

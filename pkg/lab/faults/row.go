@@ -27,7 +27,7 @@ type row struct {
 
 	code    int // exit code
 	cause   string
-	says    string        // words of line 1
+	says    string        // words of the output
 	seconds int           // -t; where it is 0, 3 if nobody answers and 10 if somebody does
 	paused  time.Duration // for so long it does not run: UNKNOWN will do then, but no alarm
 	copies  int           // how many plugins at once; 1 where it is 0
@@ -102,12 +102,12 @@ type result struct {
 // headlines are what line 1 says of each cause.
 var headlines = map[string]*regexp.Regexp{
 	"misuse":        regexp.MustCompile(`^UNKNOWN: `),
-	"failed":        regexp.MustCompile(`^UNKNOWN: .*(stopped by a signal|the time of -t ran out|could not be asked|no file descriptor is free|the recording ends)`),
+	"failed":        regexp.MustCompile(`^UNKNOWN: .*(stopped by a signal|the time of -t ran out|could not be asked|no file descriptor is free|send queue full|the recording ends)`),
 	"refused":       regexp.MustCompile(` VPN down: .*refuse`),
 	"resolver-down": regexp.MustCompile(` VPN down: cannot resolve any far host`),
 	"peer-down":     regexp.MustCompile(` VPN down: far gateway unreachable`),
 	"tunnel-down":   regexp.MustCompile(` VPN down: .* not answer, (the far gateway is|both gateways are) up`),
-	"down":          regexp.MustCompile(` VPN down: .* answer, far gateway not checked`),
+	"down":          regexp.MustCompile(` VPN down: .* answer(, far gateway not checked|\. )`),
 	"bypassed":      regexp.MustCompile(` VPN bypassed: `),
 	"degraded":      regexp.MustCompile(` VPN degraded: `),
 	"partial":       regexp.MustCompile(` VPN up, but .* (silent|refuses?|loses?)\b`),
@@ -228,8 +228,8 @@ func (r row) check(p *process, asJSON bool, res *result) {
 			res.cause = "another"
 			wrong("line 1 does not tell %s: %s", r.cause, line)
 		}
-		if !strings.Contains(line, r.says) {
-			wrong("line 1 does not say %q: %s", r.says, line)
+		if !strings.Contains(stdout, r.says) {
+			wrong("it does not say %q: %.300s", r.says, stdout)
 		}
 	}
 }
