@@ -47,9 +47,10 @@ type asked struct {
 	routes   []Route
 	// routesAsked is how often the kernel was asked for the route, also in vain.
 	routesAsked int
-	planned     int  // packets that looks have been made of, so far
-	changes     int  // how often the packets have changed
-	heard       bool // an echo request was answered, however late
+	planned     int // packets that looks have been made of, so far
+	changed     int // how often the packets have changed
+	answers     int // packets and attempts that were answered, however late
+	tallies
 }
 
 // plan numbers the packets of a new look, and gives the number of the first.
@@ -58,6 +59,9 @@ func (a *asked) plan(n int) (first int) {
 	a.planned += n
 	return first
 }
+
+// heard tells whether anything was answered, however late.
+func (a *asked) heard() bool { return a.answers > 0 }
 
 // packet is one echo request. It is planned when a look has been wanted that
 // contains it.
@@ -174,8 +178,7 @@ func (r *record) address(addr netip.Addr) *asked {
 
 func (a *asked) route(ev Event) {
 	a.routesAsked++
-	switch {
-	case ev.Route != nil && len(a.routes) < maxRoutes:
+	if ev.Route != nil && len(a.routes) < maxRoutes {
 		a.routes = append(a.routes, *ev.Route)
 	}
 }
@@ -207,6 +210,7 @@ func (e *evidence) attempt(a *asked, ev Event) {
 		t.icmp = ev.ICMP
 		return
 	case Answered:
+		count(&a.answers, t.state != answered)
 		t.state = answered
 	case Refused:
 		t.state = refused
@@ -230,7 +234,7 @@ func (e *evidence) packet(a *asked, ev Event) {
 		a.packets = append(a.packets, packet{look: ev.Look})
 	}
 	p := &a.packets[ev.Seq]
-	a.changes++
+	a.changed++
 	switch ev.Kind {
 	case Sent:
 		p.look, p.sent = ev.Look, ev.At
@@ -245,7 +249,7 @@ func (e *evidence) packet(a *asked, ev Event) {
 	case Answered:
 		if p.state != answered {
 			p.look, p.state, p.took = ev.Look, answered, ev.Took
-			a.heard = true
+			a.answers++
 			e.settle(p)
 		}
 	case ICMPError:
@@ -293,16 +297,6 @@ func (e *evidence) pausedIn(from, to time.Duration) (sum time.Duration) {
 // age is how long a packet or an attempt that began at a time has been waited
 // for. Time in which nobody listened does not count.
 func (e *evidence) age(at, now time.Duration) time.Duration { return now - at - e.pausedIn(at, now) }
-
-// lastOfFirst is when the last packet of the first look left; 0 if none has.
-func (a *asked) lastOfFirst() (last time.Duration) {
-	for i := range a.packets {
-		if p := &a.packets[i]; p.look == FirstLook {
-			last = max(last, p.sent)
-		}
-	}
-	return last
-}
 
 // lost tells whether a packet was not answered in time: not yet, if the time is
 // not over.

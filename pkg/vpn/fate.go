@@ -1,5 +1,7 @@
 package vpn
 
+import "slices"
+
 // Fate is what became of a target.
 type Fate uint8
 
@@ -41,28 +43,17 @@ func (j *Judge) nameless(r *record) Fate {
 // pinged is the fate of a target that is asked by echo requests.
 func (j *Judge) pinged(i int) Fate {
 	a := j.chosen[i]
-	sent, voids, heard, old := 0, 0, false, true
-	for k := range a.packets {
-		switch p := &a.packets[k]; {
-		case p.state == answered:
-			heard = true
-		case p.state == void:
-			voids++
-		case p.state >= underWay && p.look == FirstLook:
-			sent++
-			old = old && j.ev.lost(p, j.now)
-		}
-	}
+	f := &a.first
 	switch {
-	case heard:
+	case a.heard():
 		return Answers
 	case !j.stopped && j.anotherMayAnswer(i):
 		return NotKnown
 	case a.icmp != nil && a.icmp.From == a.addr.WithZone(""):
 		return SaysNo
-	case sent == 0 && a.own != nil && (voids >= j.plan.Packets || j.stopped):
+	case f.sent() == 0 && a.own != nil && (f.void >= j.plan.Packets || j.stopped):
 		return NotAsked
-	case j.isSilent(i), j.stopped && old && sent >= j.plan.Packets:
+	case j.isSilent(i), j.stopped && f.lost == f.sent() && f.sent() >= j.plan.Packets:
 		return Silent
 	}
 	return NotKnown
@@ -71,20 +62,9 @@ func (j *Judge) pinged(i int) Fate {
 // anotherMayAnswer tells whether an address of a name that it is not judged by has
 // not been asked in full, or may still answer in time.
 func (j *Judge) anotherMayAnswer(i int) bool {
-	for _, a := range j.ev.targets[i].addrs {
-		if a == j.chosen[i] || a.own != nil {
-			continue
-		}
-		if j.firstLook(a) == lookGoesOn {
-			return true
-		}
-		for k := range a.packets {
-			if p := &a.packets[k]; p.look == FirstLook && !j.ev.known(p, j.now) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(j.ev.targets[i].addrs, func(a *asked) bool {
+		return a != j.chosen[i] && a.own == nil && (j.firstLook(a) == lookGoesOn || a.first.known < a.first.sent())
+	})
 }
 
 // isSilent tells whether the silence look at a target is over and found nothing.

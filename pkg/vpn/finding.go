@@ -33,10 +33,10 @@ func (j *Judge) finding(i int) Finding {
 }
 
 // echoes are the figures of the first look at an icmp target, and why it does
-// not answer.
+// not answer. Of one that does not, each packet counts.
 func (j *Judge) echoes(f *Finding, a *asked) {
 	var sum time.Duration
-	timed, late, unsent := 0, 0, false
+	timed, unsent := 0, false
 	for k := range a.packets {
 		p := &a.packets[k]
 		if p.look == Sizes || p.look == Path || p.state == planned || p.state == void {
@@ -44,34 +44,25 @@ func (j *Judge) echoes(f *Finding, a *asked) {
 		}
 		f.Marks = append(f.Marks, j.mark(a, p))
 		unsent = unsent || p.state == failed
-		if !j.ev.known(p, j.now) || f.Fate == Answers && p.look != FirstLook {
-			continue
-		}
-		f.Sent++
-		count(&f.Received, p.inTime())
-		count(&late, p.state == answered && p.late)
-		if p.state == answered && p.paused == 0 {
+		count(&f.Sent, f.Fate != Answers && j.ev.known(p, j.now))
+		if p.look == FirstLook && p.state == answered && p.paused == 0 {
 			sum, timed = sum+p.took, timed+1
 		}
 	}
-	if f.Sent > 0 {
-		f.Loss, f.Measured = percent(f.Sent-f.Received, f.Sent), true
+	if f.Fate == Answers {
+		f.Sent, f.Received = a.first.known, a.first.inTime
 	}
-	if timed > 0 {
-		f.RTA = sum / time.Duration(timed)
-	}
+	f.Figures = newFigures(f.Sent, f.Sent-f.Received, sum/time.Duration(max(timed, 1)))
 	if f.Fate == Answers && f.Received == 0 {
-		f.Late = late
+		f.Late = a.first.answered
 	}
 	switch {
-	case f.Fate >= Answers:
-		if unsent {
-			f.Unsent = a.fault
-		}
-	case a.icmp != nil:
+	case f.Fate < Answers && a.icmp != nil:
 		f.Reason = &Fault{Code: OtherFault, Words: a.icmp.words(a.addr)}
-	default:
+	case f.Fate < Answers:
 		f.Reason = a.fault
+	case unsent:
+		f.Unsent = a.fault
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"checkvpn/pkg/nagios"
 )
@@ -342,7 +341,7 @@ func (a *Alarm) words(l Limits) string {
 		parts = append(parts, fmt.Sprintf("%d %s came too late to count", a.Late, plural(a.Late, "answer")))
 	}
 	if a.ByRTA {
-		parts = append(parts, fmt.Sprintf("rta %s (limit %s ms)", Milliseconds(time.Duration(a.First*float64(time.Millisecond))), pair.RTA))
+		parts = append(parts, fmt.Sprintf("rta %s (limit %s ms)", Milliseconds(a.First), pair.RTA))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -352,5 +351,5 @@ func (a *Alarm) figures() string {
 	if a.ByLoss {
 		return "loss " + Percent(percent(a.Lost, a.Known))
 	}
-	return "rta " + Milliseconds(time.Duration(a.First*float64(time.Millisecond)))
+	return "rta " + Milliseconds(a.First)
 }

@@ -61,12 +61,15 @@ func (j *Judge) Step(now time.Duration) (Wants, bool) {
 	return j.ask.wants(), false
 }
 
-// choose finds for each target the address that says most of it. Of several
+// choose brings the tallies up to date, and finds for each target the address that says most of it. Of several
 // that are as good it is the first: the order is the resolver's.
 func (j *Judge) choose() {
 	for i, r := range j.ev.targets {
 		if len(r.addrs) == 0 {
 			continue
+		}
+		for _, a := range r.addrs {
+			j.ev.tally(a, j.now)
 		}
 		if j.chosen[i] == nil {
 			j.chosen[i] = r.addrs[0]
@@ -80,28 +83,13 @@ func (j *Judge) choose() {
 // compare tells which of two addresses of a name says more of the target: one
 // that could not be asked, by our own fault, says the least.
 func (a *asked) compare(b *asked) int {
-	if n := cmp.Compare(a.answers(), b.answers()); n != 0 || (a.own == nil) == (b.own == nil) {
+	if n := cmp.Compare(a.answers, b.answers); n != 0 || (a.own == nil) == (b.own == nil) {
 		return n
 	}
 	if a.own != nil {
 		return -1
 	}
 	return 1
-}
-
-// answers is how many packets and attempts were answered, however late.
-func (a *asked) answers() (n int) {
-	for i := range a.packets {
-		if a.packets[i].state == answered {
-			n++
-		}
-	}
-	for i := range a.attempts {
-		if a.attempts[i].state == answered {
-			n++
-		}
-	}
-	return n
 }
 
 // farPinged are the far icmp targets that the loss test can look at: of a name
@@ -147,25 +135,12 @@ const (
 
 // firstLook is how far the first look at an address is.
 func (j *Judge) firstLook(a *asked) progress {
-	var last time.Duration
-	done, all := 0, true
-	for i := range a.packets {
-		switch p := &a.packets[i]; {
-		case p.look != FirstLook:
-		case p.state == planned:
-			return lookGoesOn
-		default:
-			done++
-			last = max(last, p.sent)
-			all = all && p.state == answered
-		}
-	}
-	switch {
-	case done < j.plan.Packets:
+	switch f := &a.first; {
+	case f.done < j.plan.Packets:
 		return lookGoesOn
-	case all:
+	case f.answered == f.done:
 		return lookAnswered
-	case j.ev.age(last, j.now) >= recheckDelay:
+	case j.ev.age(f.last, j.now) >= recheckDelay:
 		return lookOver
 	}
 	return lookGoesOn
@@ -266,7 +241,7 @@ func (j *Judge) decidedWithout(i int, t Target) bool {
 		return false
 	case t.Endpoint.Scheme == ICMP:
 		first := j.chosen[i] != nil && j.firstLook(j.chosen[i]) != lookGoesOn
-		return first && j.ev.age(j.chosen[i].lastOfFirst(), j.now) >= j.ev.wait
+		return first && j.ev.age(j.chosen[i].first.last, j.now) >= j.ev.wait
 	}
 	return j.quiet(i)
 }

@@ -63,11 +63,11 @@ type lossTest struct {
 // Alarm is by which figures the loss test says that the tunnel is degraded.
 type Alarm struct {
 	State        nagios.State
-	Lost, Known  int     // packets that were lost, of those of which it is known
-	Late         int     // answers that came too late to count
-	ByLoss       bool    // the loss breaks the limit
-	ByRTA        bool    // the round-trip average breaks the limit
-	First, Again float64 // the round-trip averages of the first look and of the loss look, ms; 0 if not measured
+	Lost, Known  int           // packets that were lost, of those of which it is known
+	Late         int           // answers that came too late to count
+	ByLoss       bool          // the loss breaks the limit
+	ByRTA        bool          // the round-trip average breaks the limit
+	First, Again time.Duration // the round-trip averages of the first look and of the loss look; 0 if not measured
 }
 
 type control struct {
@@ -106,8 +106,8 @@ func (t *lossTest) step(far []lossTarget, now time.Duration) {
 	}
 }
 
-// gather brings the figures of each host up to date. A host whose address is
-// another now begins anew.
+// gather finds the hosts that could be sent anything to, and brings their tallies up to
+// date. A host whose address is another now begins anew.
 func (t *lossTest) gather(far []lossTarget) {
 	t.hosts = t.hosts[:0]
 	for _, target := range far {
@@ -116,14 +116,13 @@ func (t *lossTest) gather(far []lossTarget) {
 			if h != nil {
 				h.stage = letGo // in the pool
 			}
-			h = &lossHost{lossTarget: target, late: t.gathered, changes: -1}
+			h = &lossHost{lossTarget: target, late: t.gathered}
 			t.places[target.index] = h
 		}
-		h.refresh(t.ev, t.now)
-		if h.isLeftOut() {
-			continue
+		t.ev.tally(h.asked, t.now)
+		if leftOut := h.own != nil && h.first.sent() == 0 && !h.heard(); !leftOut {
+			t.hosts = append(t.hosts, h)
 		}
-		t.hosts = append(t.hosts, h)
 	}
 }
 
@@ -191,7 +190,7 @@ func (t *lossTest) wantSilence() {
 // that for each other.
 func (t *lossTest) wantControls() {
 	t.controls = slices.DeleteFunc(t.controls, func(c control) bool {
-		packets := c.host.asked.packets
+		packets := c.host.packets
 		return len(packets) > c.look.First && t.ev.known(&packets[c.look.First], t.now)
 	})
 	left := false
@@ -211,11 +210,11 @@ func (t *lossTest) nextControl() {
 	for i := range t.hosts {
 		place := (t.turn + i) % len(t.hosts)
 		h := t.hosts[place]
-		if !h.isControl() {
+		if h.stage != letGo || !h.isClean() {
 			continue
 		}
 		t.turn, t.controlAt = place+1, t.now
-		t.controls = append(t.controls, control{h, Look{Kind: Control, Target: h.index, Addr: h.asked.addr, First: h.asked.plan(1), Packets: 1}})
+		t.controls = append(t.controls, control{h, Look{Kind: Control, Target: h.index, Addr: h.addr, First: h.plan(1), Packets: 1}})
 		return
 	}
 }
@@ -231,12 +230,3 @@ func (t *lossTest) stageOf(i int) stage {
 
 // isSilent tells whether a far icmp target is silent.
 func (t *lossTest) isSilent(i int) bool { return t.stageOf(i) == foundSilent }
-
-// lossOf is how many packets to a far icmp target were lost, of those of the
-// measurement of which it is known: what the words about a named one say.
-func (t *lossTest) lossOf(i int) (lost, known int) {
-	if h := t.places[i]; h != nil && h.look.Packets > 0 {
-		return h.measured().lost, h.measured().known
-	}
-	return 0, 0
-}

@@ -135,12 +135,12 @@ func (s *schedule) echo(i int, a *asked, fresh, listening *[]Look) {
 	switch s.firstLook(a) {
 	case lookGoesOn:
 		s.take(c.first)
-		if last := a.lastOfFirst(); last > 0 {
+		if last := a.first.last; last > 0 {
 			s.wakeAt(s.due(last, recheckDelay))
 		}
 	case lookOver:
 		*listening = append(*listening, c.first)
-		s.wakeAt(s.due(a.lastOfFirst(), s.ev.wait))
+		s.wakeAt(s.due(a.first.last, s.ev.wait))
 	}
 }
 

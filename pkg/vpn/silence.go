@@ -27,7 +27,7 @@ func newSilenceLook(target int, a *asked, late bool) *silenceLook {
 	s := &silenceLook{asked: a, quick: Look{Kind: Silence, Target: target, Addr: a.addr,
 		First: a.plan(silencePackets), Packets: silencePackets, Spacing: silenceSpacing}}
 	if late {
-		s.lateAt = a.lastOfFirst() + lateDelay
+		s.lateAt = a.first.last + lateDelay
 	}
 	return s
 }
@@ -35,7 +35,7 @@ func newSilenceLook(target int, a *asked, late bool) *silenceLook {
 // wants are the looks that shall run now, and when time alone may change
 // something.
 func (s *silenceLook) wants(ev *evidence, now time.Duration) (looks []Look, wake time.Duration) {
-	if s.asked.heard {
+	if s.asked.heard() {
 		return nil, 0
 	}
 	if s.lateAt > 0 && now >= s.lateAt && s.late.Packets == 0 {
@@ -57,7 +57,7 @@ func (s *silenceLook) wants(ev *evidence, now time.Duration) (looks []Look, wake
 // and the last quick packet is old enough.
 func (s *silenceLook) isSilent(ev *evidence, now time.Duration) bool {
 	left, sent := s.left(ev, now)
-	return sent && left <= 0 && !s.asked.heard
+	return sent && left <= 0 && !s.asked.heard()
 }
 
 // left is for how long answers are still waited for, if all quick packets have

@@ -114,20 +114,10 @@ func (p *Plan) asksSize(i int) bool {
 func (t *sizeTest) gather(j *Judge) {
 	for _, f := range j.ask.far {
 		h := t.hosts[f.index]
-		if (h == nil || h.asked != f.asked) && f.asked.hasLeft(t.plan.Packets) {
+		if (h == nil || h.asked != f.asked) && f.first.done >= t.plan.Packets {
 			t.hosts[f.index] = &sizedHost{lossTarget: f, test: t}
 		}
 	}
-}
-
-// hasLeft tells whether so many packets of the first look have left or failed.
-func (a *asked) hasLeft(n int) bool {
-	for k := range a.packets {
-		if p := &a.packets[k]; p.look == FirstLook && p.state != planned {
-			n--
-		}
-	}
-	return n <= 0
 }
 
 // wakeAt asks for a step at a time; 0 asks for nothing.
