@@ -121,11 +121,7 @@ func (t *sizeTest) gather(j *Judge) {
 }
 
 // wakeAt asks for a step at a time; 0 asks for nothing.
-func (t *sizeTest) wakeAt(at time.Duration) {
-	if at > 0 && (t.wake == 0 || at < t.wake) {
-		t.wake = at
-	}
-}
+func (t *sizeTest) wakeAt(at time.Duration) { t.wake = earliest(t.wake, at) }
 
 // enough is how many big packets must be lost before chance is ruled out, if so
 // many of so many small ones were answered. Their loss is estimated by the rule
