@@ -1,6 +1,9 @@
 package vpn
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // How long a check takes, before it begins.
 
@@ -31,10 +34,5 @@ func (p *Plan) Longest() time.Duration {
 }
 
 func (p *Plan) pings() bool {
-	for _, t := range p.Targets {
-		if t.Endpoint.Scheme == ICMP {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Targets, func(t Target) bool { return t.Endpoint.Scheme == ICMP })
 }

@@ -49,7 +49,7 @@ func (j *Judge) pinged(i int) Fate {
 		return Answers
 	case !j.stopped && j.anotherMayAnswer(i):
 		return NotKnown
-	case a.icmp != nil && a.icmp.From == a.addr.WithZone(""):
+	case a.sent(a.icmp):
 		return SaysNo
 	case f.sent() == 0 && a.own != nil && (f.void >= j.plan.Packets || j.stopped):
 		return NotAsked
@@ -77,17 +77,22 @@ func (j *Judge) isSilent(i int) bool {
 
 // connected is the fate of a target that is asked by connections.
 func (j *Judge) connected(i int) Fate {
-	r := j.ev.targets[i]
-	best, pending := NotKnown, false
-	for _, a := range r.addrs {
-		fate, open := j.ev.connected(a)
-		best = max(best, fate)
-		pending = pending || open || fate > NotAsked && fate < Answers && j.ask.again(a)
-	}
-	if pending && best < Answers {
+	best, open := j.bestOf(i)
+	if open && best < Answers {
 		return NotKnown
 	}
 	return best
+}
+
+// bestOf is the best that became of the attempts to connect to a target, and
+// whether one is still open or to follow.
+func (j *Judge) bestOf(i int) (best Fate, open bool) {
+	for _, a := range j.ev.targets[i].addrs {
+		fate, goesOn := j.ev.connected(a)
+		best = max(best, fate)
+		open = open || goesOn || fate > NotAsked && fate < Answers && j.ask.again(a)
+	}
+	return best, open
 }
 
 // connected is the best that became of the attempts to connect to an address,
@@ -135,11 +140,8 @@ func (j *Judge) giveUp() {
 	for i, t := range j.plan.Targets {
 		if j.fates[i] == NotKnown && t.Endpoint.Scheme != ICMP && j.quiet(i) &&
 			(j.stopped || dead && t.Role == Far || !dead && j.hostIsSilent(i)) {
-			j.fates[i] = Silent
-			for _, a := range j.ev.targets[i].addrs {
-				best, _ := j.ev.connected(a)
-				j.fates[i] = max(j.fates[i], best)
-			}
+			best, _ := j.bestOf(i)
+			j.fates[i] = max(Silent, best)
 		}
 	}
 }
@@ -147,33 +149,27 @@ func (j *Judge) giveUp() {
 // hostIsSilent tells whether an address of a target is that of a far target which
 // answers no echo request.
 func (j *Judge) hostIsSilent(i int) bool {
-	for k, t := range j.plan.Targets {
-		if t.Role == Far && j.fates[k] == Silent && t.Endpoint.Scheme == ICMP && j.chosen[k] != nil &&
-			j.ev.targets[i].address(j.chosen[k].addr) != nil {
-			return true
-		}
-	}
-	return false
+	return j.any(func(k int, t *Target) bool {
+		return t.isFarPinged() && j.fates[k] == Silent && j.chosen[k] != nil &&
+			j.ev.targets[i].address(j.chosen[k].addr) != nil
+	})
 }
 
 // pingsTellDown tells whether there are far icmp targets, and all that are not
 // known yet are connections that would have to make up for them.
 func (j *Judge) pingsTellDown() bool {
-	pinged := false
-	for i, t := range j.plan.Targets {
-		if t.Role != Far {
-			continue
-		}
-		switch {
-		case j.fates[i] == Answers && j.plan.Limits.MinFar <= 1:
-			return false
+	pinged, up := false, 0
+	for i := range j.plan.Targets {
+		switch t, fate := &j.plan.Targets[i], j.fates[i]; {
+		case t.Role != Far:
+		case fate == Answers:
+			up++
 		case t.Endpoint.Scheme != ICMP:
-		case j.fates[i] == NotKnown:
+		case fate == NotKnown:
 			return false
 		default:
-			pinged = pinged || j.fates[i] == Silent
+			pinged = pinged || fate == Silent
 		}
 	}
-	up, _ := j.count(Far, Answers)
 	return pinged && up < j.plan.Limits.MinFar
 }

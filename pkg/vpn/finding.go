@@ -126,32 +126,32 @@ func (v *Verdict) setStates() {
 		f := &v.Findings[i]
 		gateway := f.Target.Role.isGateway()
 		switch {
+		case v.blames(BlackHole, i):
+			f.State = nagios.Critical
 		case f.Fate == NotKnown, f.Fate == NotAsked, !f.Answers() && gateway:
 			f.State = nagios.Unknown
-		case f.Fate == Answers && v.bypasses(i):
+		case f.Fate == Answers && v.blames(Bypassed, i):
 			f.State = nagios.Critical
 		case f.Answers():
-			f.State = v.quality(*f)
+			f.State = v.quality(f)
 		case filtered && f.Target.Role == Far:
 			f.State = nagios.Warning
 		default:
 			f.State = nagios.Critical
 		}
 	}
-	for _, p := range v.Problems {
-		if p.Cause == BlackHole {
-			for _, i := range p.Targets {
-				v.Findings[i].State = nagios.Critical
-			}
-		}
-	}
+}
+
+// blames tells whether a problem of a cause is about a target.
+func (v *Verdict) blames(c Cause, i int) bool {
+	return slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Cause == c && slices.Contains(p.Targets, i) })
 }
 
 // quality is the state of a target that answers. What is judged of all together
 // is said of each.
-func (v *Verdict) quality(f Finding) nagios.State {
-	switch pinged := f.Target.Role == Far && f.Target.Endpoint.Scheme == ICMP; {
-	case !pinged:
+func (v *Verdict) quality(f *Finding) nagios.State {
+	switch {
+	case !f.Target.isFarPinged():
 		return nagios.OK
 	case v.Alarm != nil:
 		return v.Alarm.State
@@ -159,10 +159,4 @@ func (v *Verdict) quality(f Finding) nagios.State {
 		return nagios.Warning
 	}
 	return nagios.OK
-}
-
-func (v *Verdict) bypasses(i int) bool {
-	return slices.ContainsFunc(v.Problems, func(p Problem) bool {
-		return p.Cause == Bypassed && slices.Contains(p.Targets, i)
-	})
 }

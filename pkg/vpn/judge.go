@@ -96,23 +96,22 @@ func (a *asked) compare(b *asked) int {
 // with several addresses it must be clear which one is looked at.
 func (j *Judge) farPinged() []lossTarget {
 	list := j.ask.far[:0]
-	for i, t := range j.plan.Targets {
-		if t.Role != Far || t.Endpoint.Scheme != ICMP || j.chosen[i] == nil {
-			continue
+	for i := range j.plan.Targets {
+		if j.plan.Targets[i].isFarPinged() && j.chosen[i] != nil && j.oneChosen(j.ev.targets[i]) {
+			list = append(list, lossTarget{index: i, asked: j.chosen[i]})
 		}
-		if r := j.ev.targets[i]; len(r.addrs) > 1 && !j.oneChosen(r) {
-			continue
-		}
-		list = append(list, lossTarget{index: i, asked: j.chosen[i]})
 	}
 	j.ask.far = list
 	return list
 }
 
-// oneChosen tells whether one address has answered its first look in full, or
-// all first looks are over.
+// oneChosen tells whether it is clear which of its addresses a target is looked
+// at by: one has answered its first look in full, or all first looks are over.
 func (j *Judge) oneChosen(r *record) bool {
 	all := true
+	if len(r.addrs) == 1 {
+		return true
+	}
 	for _, a := range r.addrs {
 		switch j.firstLook(a) {
 		case lookAnswered:
@@ -146,17 +145,24 @@ func (j *Judge) firstLook(a *asked) progress {
 	return lookGoesOn
 }
 
-// count counts the targets of a role that have a fate, and all of them.
-func (j *Judge) count(r Role, f Fate) (n, total int) {
-	for i, t := range j.plan.Targets {
-		if t.Role == r {
-			total++
-			if j.fates[i] == f {
-				n++
-			}
+// any tells whether something is so of any target.
+func (j *Judge) any(is func(i int, t *Target) bool) bool {
+	for i := range j.plan.Targets {
+		if is(i, &j.plan.Targets[i]) {
+			return true
 		}
 	}
-	return n, total
+	return false
+}
+
+// where are the targets of which something is so.
+func (j *Judge) where(is func(i int, t *Target) bool) (list []int) {
+	for i := range j.plan.Targets {
+		if is(i, &j.plan.Targets[i]) {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // summary is what the fates of all targets come to.
@@ -169,24 +175,17 @@ type summary struct {
 
 func (j *Judge) sumUp() summary {
 	s := summary{firstFar: -1}
+	var n [Answers + 1]int
 	for i, t := range j.plan.Targets {
 		if t.Role != Far {
 			continue
 		}
+		n[j.fates[i]]++
 		if s.firstFar < 0 && j.chosen[i] != nil {
 			s.firstFar = i
 		}
-		switch j.fates[i] {
-		case Answers:
-			s.up++
-		case NotKnown:
-			s.perhaps++
-		case NotAsked:
-			s.unasked++
-		case Silent:
-			s.silent++
-		}
 	}
+	s.up, s.perhaps, s.unasked, s.silent = n[Answers], n[NotKnown], n[NotAsked], n[Silent]
 	// A check that has ended says so if any far target was asked for as long as an
 	// answer counts.
 	if j.stopped && s.silent > 0 {
@@ -199,41 +198,26 @@ func (j *Judge) sumUp() summary {
 
 // open tells whether anything may still change the verdict.
 func (j *Judge) open() bool {
-	for i, t := range j.plan.Targets {
-		if j.fates[i] == NotKnown && (!j.sum.down || !j.decidedWithout(i, t)) {
-			return true
-		}
-	}
-	return !j.sum.down && (!j.loss.over || j.size.open || j.choosing() || j.measuring())
+	return j.any(func(i int, t *Target) bool { return j.fates[i] == NotKnown && (!j.sum.down || !j.decidedWithout(i, t)) }) ||
+		!j.sum.down && (!j.loss.over || j.size.open || j.any(j.isBeingChosen) || j.any(j.isBeingMeasured))
 }
 
-// measuring tells whether the first look at a target that answers goes on. One
+// isBeingMeasured tells whether the first look at a target that answers goes on. One
 // answer is enough to judge a gateway by, but its figures are of all packets.
-func (j *Judge) measuring() bool {
-	for i, t := range j.plan.Targets {
-		if t.Endpoint.Scheme == ICMP && t.Role != Far && j.fates[i] == Answers && j.firstLook(j.chosen[i]) == lookGoesOn {
-			return true
-		}
-	}
-	return false
+func (j *Judge) isBeingMeasured(i int, t *Target) bool {
+	return t.Endpoint.Scheme == ICMP && t.Role != Far && j.fates[i] == Answers && j.firstLook(j.chosen[i]) == lookGoesOn
 }
 
-// choosing tells whether it is not clear yet by which of its addresses a far
+// isBeingChosen tells whether it is not clear yet by which of its addresses a far
 // icmp target is measured.
-func (j *Judge) choosing() bool {
-	for i, t := range j.plan.Targets {
-		r := j.ev.targets[i]
-		if t.Role == Far && t.Endpoint.Scheme == ICMP && len(r.addrs) > 1 && j.fates[i] != NotAsked && !j.oneChosen(r) {
-			return true
-		}
-	}
-	return false
+func (j *Judge) isBeingChosen(i int, t *Target) bool {
+	return t.isFarPinged() && j.fates[i] != NotAsked && len(j.ev.targets[i].addrs) > 0 && !j.oneChosen(j.ev.targets[i])
 }
 
 // decidedWithout tells whether the verdict on a dead tunnel does not wait for a
 // target: further far ones, and what is behind the tunnel if it had as long to
 // answer as an echo request has.
-func (j *Judge) decidedWithout(i int, t Target) bool {
+func (j *Judge) decidedWithout(i int, t *Target) bool {
 	switch {
 	case t.Role == Far:
 		return true

@@ -97,7 +97,7 @@ func (s *schedule) courseOf(a *asked) *course {
 // once; fresh is what would begin, and listening what has asked all.
 func (s *schedule) ofTarget(i int, fresh, listening *[]Look) {
 	t, r := s.plan.Targets[i], s.ev.targets[i]
-	if s.fates[i] == NotAsked || s.sum.down && t.Role.ThroughTunnel && t.Role != Far && s.decidedWithout(i, t) {
+	if s.fates[i] == NotAsked || s.sum.down && t.Role.ThroughTunnel && t.Role != Far && s.decidedWithout(i, &t) {
 		return
 	}
 	if !r.resolved {

@@ -106,7 +106,7 @@ func (t *sizeTest) step(j *Judge, now time.Duration) {
 
 // asksSize tells whether big packets are sent to a target.
 func (p *Plan) asksSize(i int) bool {
-	return p.MTU > 0 && p.Targets[i].Role == Far && p.Targets[i].Endpoint.Scheme == ICMP
+	return p.MTU > 0 && p.Targets[i].isFarPinged()
 }
 
 // gather begins with the targets whose first look has left. One whose address is
