@@ -63,6 +63,11 @@ func (a *asked) plan(n int) (first int) {
 // heard tells whether anything was answered, however late.
 func (a *asked) heard() bool { return a.answers > 0 }
 
+// from are so many packets from a number on, or those of them that are known of.
+func (a *asked) from(first, n int) []packet {
+	return a.packets[min(first, len(a.packets)):min(first+n, len(a.packets))]
+}
+
 // packet is one echo request. It is planned when a look has been wanted that
 // contains it.
 type packet struct {

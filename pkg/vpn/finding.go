@@ -24,7 +24,7 @@ func (j *Judge) finding(i int) Finding {
 	}
 	f.OffWay = j.offWay(i)
 	f.Uncertain = slices.ContainsFunc(a.routes, func(r Route) bool { return j.plan.Limits.Via.Holding(r) == CannotSay })
-	f.Named, _ = j.loss.named(i)
+	f.Named = j.loss.named(i)
 	f.Size = j.size.finding(i)
 	if f.Fate == NotAsked {
 		f.Reason = j.ownFault(i)

@@ -74,8 +74,7 @@ func (h *lossHost) unansweredOf(n int) (unanswered int) {
 
 // measuredPackets are at most the first n packets that its loss is measured by.
 func (h *lossHost) measuredPackets(n int) []packet {
-	from := min(h.look.First, len(h.packets))
-	return h.packets[from:min(h.look.First+min(n, h.look.Packets), len(h.packets))]
+	return h.from(h.look.First, min(n, h.look.Packets))
 }
 
 // isClean tells whether each packet of the first look that counts was answered

@@ -312,15 +312,16 @@ func (t *lossTest) firstKnown() bool {
 	})
 }
 
-// named says how many packets a host lost, if it lost more than chance explains.
-func (t *lossTest) named(i int) (words string, yes bool) {
+// named says how many packets a host lost, if it lost more than chance explains;
+// else it is empty.
+func (t *lossTest) named(i int) string {
 	if t.stageOf(i) != foundLossy {
-		return "", false
+		return ""
 	}
 	h := t.places[i]
 	m := h.measured()
 	if slices.ContainsFunc(h.measuredPackets(h.look.Packets), func(p packet) bool { return p.state == answered && p.late }) {
-		return fmt.Sprintf("%d of %d packets were answered too late, or never", m.lost, m.known), true
+		return fmt.Sprintf("%d of %d packets were answered too late, or never", m.lost, m.known)
 	}
-	return fmt.Sprintf("lost %d of %d packets", m.lost, m.known), true
+	return fmt.Sprintf("lost %d of %d packets", m.lost, m.known)
 }

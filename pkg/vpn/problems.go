@@ -215,9 +215,8 @@ func (j *Judge) of(r Role, fates ...Fate) []int {
 // partial are the far targets that do not answer, or that the tests name.
 func (j *Judge) partial(v *Verdict) []int {
 	return j.where(func(i int, t *Target) bool {
-		_, named := j.loss.named(i)
 		fails := t.Role == Far && (j.fates[i] == Silent || j.fates[i] == SaysNo)
-		return fails || named || slices.Contains(v.unevenSize, i)
+		return fails || j.loss.stageOf(i) == foundLossy || slices.Contains(v.unevenSize, i)
 	})
 }
 

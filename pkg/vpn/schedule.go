@@ -17,21 +17,20 @@ type schedule struct {
 	resolving []Look // of each target
 	quick     []*silenceLook
 	asked     map[*asked]*course
-	tunnel    string          // the interface whose packets are counted
-	paths     map[*asked]Look // how far packets get
+	tunnel    string // the interface whose packets are counted
 }
 
 // course is what was made to be asked of one address.
 type course struct {
-	first  Look
-	tries  []Look // connections
-	routes []Look // at the beginning, and at the end
+	first Look
+	tries []Look // connections
+	path  Look   // how far packets get
 }
 
 func newSchedule(j *Judge) *schedule {
 	n := len(j.plan.Targets)
 	return &schedule{Judge: j, slots: max(j.plan.Descriptors, 1), resolving: make([]Look, n), quick: make([]*silenceLook, n),
-		asked: map[*asked]*course{}, paths: map[*asked]Look{}}
+		asked: map[*asked]*course{}}
 }
 
 // wants is the list, the most important first. File descriptors are given out
@@ -274,16 +273,8 @@ func (s *schedule) silence(i int) {
 // whether anything else uses it.
 func (s *schedule) routes() {
 	for i, t := range s.plan.Targets {
-		a := s.chosen[i]
-		if a == nil || !s.asksRoute(i, t) {
-			continue
-		}
-		c := s.courseOf(a)
-		if c.routes == nil {
-			c.routes = []Look{{Kind: AskRoute, Target: i, Addr: a.addr}}
-		}
-		if a.routesAsked == 0 {
-			s.out.Looks = append(s.out.Looks, c.routes[0])
+		if a := s.chosen[i]; a != nil && a.routesAsked == 0 && s.asksRoute(i, t) {
+			s.out.Looks = append(s.out.Looks, Look{Kind: AskRoute, Target: i, Addr: a.addr})
 		}
 	}
 	s.elsewhere()
@@ -381,10 +372,11 @@ func (s *schedule) path() {
 			continue
 		}
 		far = far || t.Role == Far
-		if s.paths[a].Kind == "" {
-			s.paths[a] = Look{Kind: Path, Target: i, Addr: a.addr, First: a.plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
+		c := s.courseOf(a)
+		if c.path.Kind == "" {
+			c.path = Look{Kind: Path, Target: i, Addr: a.addr, First: a.plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
 		}
-		s.out.Looks = append(s.out.Looks, s.paths[a])
+		s.out.Looks = append(s.out.Looks, c.path)
 	}
 }
 
