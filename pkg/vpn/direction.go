@@ -185,7 +185,7 @@ func (j *Judge) ways() (lines []string) {
 		if a == nil || j.fates[i] >= SaysNo {
 			continue
 		}
-		path := j.ask.courseOf(a).path
+		path := a.course.path
 		if text := j.way(a, a.from(path.First, path.Packets)); text != "" && path.Kind != "" {
 			lines = append(lines, "path to "+a.addr.String()+": "+text)
 		}

@@ -50,7 +50,15 @@ type asked struct {
 	planned     int // packets that looks have been made of, so far
 	changed     int // how often the packets have changed
 	answers     int // packets and attempts that were answered, however late
+	course      course
 	tallies
+}
+
+// course is what was wanted of one address.
+type course struct {
+	first Look
+	tries []Look // connections
+	path  Look   // how far packets get
 }
 
 // plan numbers the packets of a new look, and gives the number of the first.

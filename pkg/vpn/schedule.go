@@ -16,21 +16,12 @@ type schedule struct {
 
 	resolving []Look // of each target
 	quick     []*silenceLook
-	asked     map[*asked]*course
 	tunnel    string // the interface whose packets are counted
-}
-
-// course is what was made to be asked of one address.
-type course struct {
-	first Look
-	tries []Look // connections
-	path  Look   // how far packets get
 }
 
 func newSchedule(j *Judge) *schedule {
 	n := len(j.plan.Targets)
-	return &schedule{Judge: j, slots: max(j.plan.Descriptors, 1), resolving: make([]Look, n), quick: make([]*silenceLook, n),
-		asked: map[*asked]*course{}}
+	return &schedule{Judge: j, slots: max(j.plan.Descriptors, 1), resolving: make([]Look, n), quick: make([]*silenceLook, n)}
 }
 
 // wants is the list, the most important first. File descriptors are given out
@@ -74,22 +65,13 @@ func (s *schedule) wakeAt(t time.Duration) {
 // take adds a look to the list if there are descriptors for it. The first one
 // is always taken: what cannot be had shows then.
 func (s *schedule) take(l Look) bool {
-	cost := l.descriptors(s.plan)
+	cost := l.descriptors()
 	if cost > s.free && s.free < s.slots {
 		return false
 	}
 	s.free -= cost
 	s.out.Looks = append(s.out.Looks, l)
 	return true
-}
-
-func (s *schedule) courseOf(a *asked) *course {
-	c := s.asked[a]
-	if c == nil {
-		c = &course{}
-		s.asked[a] = c
-	}
-	return c
 }
 
 // ofTarget lists what a target is asked first of all. What runs is taken at
@@ -126,19 +108,18 @@ func (s *schedule) answersInFull(i int) bool {
 }
 
 func (s *schedule) echo(i int, a *asked, fresh, listening *[]Look) {
-	c := s.courseOf(a)
-	if c.first.Kind == "" {
+	if a.course.first.Kind == "" {
 		*fresh = append(*fresh, Look{Kind: FirstLook, Target: i, Addr: a.addr, Packets: s.plan.Packets, Spacing: s.plan.Interval})
 		return
 	}
 	switch s.firstLook(a) {
 	case lookGoesOn:
-		s.take(c.first)
+		s.take(a.course.first)
 		if last := a.first.last; last > 0 {
 			s.wakeAt(s.due(last, recheckDelay))
 		}
 	case lookOver:
-		*listening = append(*listening, c.first)
+		*listening = append(*listening, a.course.first)
 		s.wakeAt(s.due(a.first.last, s.ev.wait))
 	}
 }
@@ -156,16 +137,16 @@ func (s *schedule) due(at, age time.Duration) time.Duration {
 // kernel has repeated a silent one by itself, and repeated half-connections make
 // databases block a host.
 func (s *schedule) connection(i int, a *asked, fresh *[]Look) {
-	c := s.courseOf(a)
-	if n := len(c.tries); n > 0 && (len(a.attempts) < n || a.attempts[n-1].state <= underWay) {
-		s.take(c.tries[n-1])
+	tries := a.course.tries
+	if n := len(tries); n > 0 && (len(a.attempts) < n || a.attempts[n-1].state <= underWay) {
+		s.take(tries[n-1])
 		if len(a.attempts) == n {
 			s.wakeAt(s.due(a.attempts[n-1].at, s.ev.wait))
 		}
 		return
 	}
 	switch {
-	case len(c.tries) == 0:
+	case len(tries) == 0:
 	case !s.again(a):
 		return
 	default:
@@ -175,7 +156,7 @@ func (s *schedule) connection(i int, a *asked, fresh *[]Look) {
 			return
 		}
 	}
-	*fresh = append(*fresh, Look{Kind: Connect, Target: i, Addr: a.addr, First: len(c.tries), Packets: 1})
+	*fresh = append(*fresh, Look{Kind: Connect, Target: i, Addr: a.addr, First: len(tries), Packets: 1})
 }
 
 // again tells whether a second attempt follows the first.
@@ -201,7 +182,7 @@ func (s *schedule) takeNew(fresh []Look) {
 	waiting := 0
 	for _, l := range fresh {
 		if l.Kind == Connect || l.Kind == Resolving {
-			waiting += l.descriptors(s.plan)
+			waiting += l.descriptors()
 		}
 	}
 	turns := time.Duration(max(1, (waiting+s.slots-1)/s.slots))
@@ -230,12 +211,12 @@ func (s *schedule) begin(l *Look) {
 	case Resolving:
 		s.resolving[l.Target] = *l
 	case Connect:
-		c := s.courseOf(s.address(l.Target, l.Addr))
-		c.tries = append(c.tries, *l)
+		a := s.address(l.Target, l.Addr)
+		a.course.tries = append(a.course.tries, *l)
 	case FirstLook:
 		a := s.address(l.Target, l.Addr)
 		l.First = a.plan(l.Packets)
-		s.courseOf(a).first = *l
+		a.course.first = *l
 	}
 }
 
@@ -372,11 +353,10 @@ func (s *schedule) path() {
 			continue
 		}
 		far = far || t.Role == Far
-		c := s.courseOf(a)
-		if c.path.Kind == "" {
-			c.path = Look{Kind: Path, Target: i, Addr: a.addr, First: a.plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
+		if a.course.path.Kind == "" {
+			a.course.path = Look{Kind: Path, Target: i, Addr: a.addr, First: a.plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
 		}
-		s.out.Looks = append(s.out.Looks, c.path)
+		s.out.Looks = append(s.out.Looks, a.course.path)
 	}
 }
 
