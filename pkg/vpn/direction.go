@@ -13,8 +13,7 @@ import (
 // evidenceLines are sentences that can be pasted into a ticket.
 func (j *Judge) evidenceLines(v *Verdict) (lines []string) {
 	v.noInterface = j.missing(j.plan.Limits.Via.Interface)
-	lines = append(lines, j.direction(v)...)
-	lines = append(lines, j.uncertain(v)...)
+	lines = append(j.direction(v), j.uncertain(v)...)
 	if v.Down() {
 		lines = append(lines, j.ways()...)
 	}
@@ -94,13 +93,10 @@ func (j *Judge) leadsNowhereElse(name string) bool {
 	if len(j.ev.defaults) == 0 || slices.ContainsFunc(j.ev.defaults, uses) {
 		return false
 	}
-	for i, t := range j.plan.Targets {
+	return !j.any(func(i int, t *Target) bool {
 		a := j.chosen[i]
-		if t.Role.isGateway() && a != nil && (len(a.routes) == 0 || slices.ContainsFunc(a.routes, uses)) {
-			return false
-		}
-	}
-	return true
+		return t.Role.isGateway() && a != nil && (len(a.routes) == 0 || slices.ContainsFunc(a.routes, uses))
+	})
 }
 
 // sentIn is how many packets are known to have left for behind the tunnel. A

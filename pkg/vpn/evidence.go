@@ -38,6 +38,7 @@ type record struct {
 
 // asked is what is known of one address of a target.
 type asked struct {
+	index    int // the target's place in Plan.Targets
 	addr     netip.Addr
 	packets  []packet     // echo requests by their number
 	attempts []attempt    // connections and questions by their number
@@ -66,6 +67,11 @@ func (a *asked) plan(n int) (first int) {
 	first = a.planned
 	a.planned += n
 	return first
+}
+
+// look makes a look of more packets.
+func (a *asked) look(kind LookKind, packets int, spacing time.Duration) Look {
+	return Look{Kind: kind, Target: a.index, Addr: a.addr, First: a.plan(packets), Packets: packets, Spacing: spacing}
 }
 
 // heard tells whether anything was answered, however late.
@@ -111,11 +117,11 @@ const (
 
 func newEvidence(p *Plan) *evidence {
 	e := &evidence{plan: p, wait: p.Wait(), counts: map[string][]counted{}, gone: map[string]*Fault{}}
-	for _, t := range p.Targets {
+	for i, t := range p.Targets {
 		r := &record{target: t}
 		if t.Endpoint.Addr.IsValid() {
 			r.resolved = true
-			r.addrs = []*asked{{addr: t.Endpoint.Addr}}
+			r.addrs = []*asked{{index: i, addr: t.Endpoint.Addr}}
 		}
 		e.targets = append(e.targets, r)
 	}
@@ -175,7 +181,7 @@ func (r *record) resolve(ev Event) {
 	r.resolved, r.fault = true, ev.Fault
 	for _, addr := range ev.Addrs {
 		if len(r.addrs) < maxAddrs && addr.IsValid() && r.address(addr) == nil {
-			r.addrs = append(r.addrs, &asked{addr: addr})
+			r.addrs = append(r.addrs, &asked{index: ev.Target, addr: addr})
 		}
 	}
 }

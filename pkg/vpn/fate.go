@@ -121,14 +121,8 @@ func (e *evidence) connected(a *asked) (best Fate, open bool) {
 // quiet tells whether a connection has had as long to be answered as an echo
 // request has.
 func (j *Judge) quiet(i int) bool {
-	for _, a := range j.ev.targets[i].addrs {
-		for k := range a.attempts {
-			if t := &a.attempts[k]; t.state == underWay && j.ev.age(t.at, j.now) >= j.ev.wait {
-				return true
-			}
-		}
-	}
-	return false
+	isQuiet := func(t attempt) bool { return t.state == underWay && j.ev.age(t.at, j.now) >= j.ev.wait }
+	return slices.ContainsFunc(j.ev.targets[i].addrs, func(a *asked) bool { return slices.ContainsFunc(a.attempts, isQuiet) })
 }
 
 // giveUp takes connections for silent that may still be answered, if waiting

@@ -2,7 +2,6 @@ package vpn
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -55,7 +54,7 @@ func (j *Judge) Step(now time.Duration) (Wants, bool) {
 	j.size.step(j, now)
 	j.undecided = j.open()
 	j.closing = j.closing || !j.undecided
-	if j.stopped || !j.undecided && j.closed() {
+	if j.stopped || !j.undecided && len(j.ask.last()) == 0 {
 		return Wants{}, true
 	}
 	return j.ask.wants(), false
@@ -94,11 +93,11 @@ func (a *asked) compare(b *asked) int {
 
 // farPinged are the far icmp targets that the loss test can look at: of a name
 // with several addresses it must be clear which one is looked at.
-func (j *Judge) farPinged() []lossTarget {
+func (j *Judge) farPinged() []*asked {
 	list := j.ask.far[:0]
 	for i := range j.plan.Targets {
 		if j.plan.Targets[i].isFarPinged() && j.chosen[i] != nil && j.oneChosen(j.ev.targets[i]) {
-			list = append(list, lossTarget{index: i, asked: j.chosen[i]})
+			list = append(list, j.chosen[i])
 		}
 	}
 	j.ask.far = list
@@ -228,26 +227,4 @@ func (j *Judge) decidedWithout(i int, t *Target) bool {
 		return first && j.ev.age(j.chosen[i].first.last, j.now) >= j.ev.wait
 	}
 	return j.quiet(i)
-}
-
-// closed tells whether what is asked last of all has been asked: routes may have
-// changed meanwhile, and counters tell what passed.
-func (j *Judge) closed() bool {
-	for _, l := range j.ask.last() {
-		switch l.Kind {
-		case AskRoute:
-			if j.address(l.Target, l.Addr).routesAsked < 2 {
-				return false
-			}
-		case Count:
-			if j.ev.gone[l.Interface] == nil && len(j.ev.counts[l.Interface]) < 2 {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func (j *Judge) address(target int, addr netip.Addr) *asked {
-	return j.ev.targets[target].address(addr)
 }

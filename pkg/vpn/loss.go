@@ -81,7 +81,7 @@ func newLossTest(p *Plan, ev *evidence) *lossTest {
 
 // step looks at the evidence at a time. far are the far icmp targets that have
 // an address. It is called when events were added, and when wake has come.
-func (t *lossTest) step(far []lossTarget, now time.Duration) {
+func (t *lossTest) step(far []*asked, now time.Duration) {
 	t.now, t.wake = now, 0
 	t.looks = t.looks[:0]
 	t.passages = t.passages[:0]
@@ -108,16 +108,16 @@ func (t *lossTest) step(far []lossTarget, now time.Duration) {
 
 // gather finds the hosts that could be sent anything to, and brings their tallies up to
 // date. A host whose address is another now begins anew.
-func (t *lossTest) gather(far []lossTarget) {
+func (t *lossTest) gather(far []*asked) {
 	t.hosts = t.hosts[:0]
-	for _, target := range far {
-		h := t.places[target.index]
-		if h == nil || h.asked != target.asked {
+	for _, a := range far {
+		h := t.places[a.index]
+		if h == nil || h.asked != a {
 			if h != nil {
 				h.stage = letGo // in the pool
 			}
-			h = &lossHost{lossTarget: target, late: t.gathered}
-			t.places[target.index] = h
+			h = &lossHost{asked: a, late: t.gathered}
+			t.places[a.index] = h
 		}
 		t.ev.tally(h.asked, t.now)
 		if leftOut := h.own != nil && h.first.sent() == 0 && !h.heard(); !leftOut {
@@ -214,7 +214,7 @@ func (t *lossTest) nextControl() {
 			continue
 		}
 		t.turn, t.controlAt = place+1, t.now
-		t.controls = append(t.controls, control{h, Look{Kind: Control, Target: h.index, Addr: h.addr, First: h.plan(1), Packets: 1}})
+		t.controls = append(t.controls, control{h, h.asked.look(Control, 1, 0)})
 		return
 	}
 }

@@ -1,11 +1,5 @@
 package vpn
 
-// lossTarget is a far icmp target, by the address that it is judged by.
-type lossTarget struct {
-	index int // its place in Plan.Targets
-	*asked
-}
-
 // stage is how far the loss test is with a host.
 type stage uint8
 
@@ -19,9 +13,10 @@ const (
 	notMeasured         // it answers, but lost packets, and no time is left to measure that
 )
 
-// lossHost is what the loss test knows of one host.
+// lossHost is what the loss test knows of one host, by the address that it is
+// judged by.
 type lossHost struct {
-	lossTarget
+	*asked
 	late    bool // its address was found when the others' first looks had left
 	stage   stage
 	quick   *silenceLook
@@ -55,18 +50,13 @@ func (h *lossHost) measure(stopped bool) measure {
 	return measure{lost: m.lost, sent: m.sent(), unanswered: m.unanswered(), all: all, rest: all - m.known}
 }
 
-// unansweredOf is how many of the first n packets that count have no answer: all
-// without those that left later, which are fewer.
+// unansweredOf is how many of the first n packets that count have no answer.
 func (h *lossHost) unansweredOf(n int) (unanswered int) {
-	m := h.measured()
-	unanswered = m.unanswered()
-	later := m.sent() - n
-	for i := len(h.packets) - 1; later > 0 && i >= 0; i-- {
-		if p := &h.packets[i]; p.look == h.look.Kind && p.state > void {
-			later--
-			if !p.inTime() {
-				unanswered--
-			}
+	packets := h.measuredPackets(h.look.Packets)
+	for i := range packets {
+		if p := &packets[i]; n > 0 && p.state > void {
+			n--
+			count(&unanswered, !p.inTime())
 		}
 	}
 	return unanswered

@@ -72,19 +72,18 @@ type together struct {
 	shortest     int // packets that have left to each
 	unanswered   int // of these
 	lost         int
-	sent, rest   int // in the end, and of these not known yet
+	all, rest    int // packets in the end, and of these not known yet
 	first, again average
 	pending      bool // again is not all known yet
 }
 
 func (t *lossTest) sumUp() together {
-	s := together{shortest: math.MaxInt, first: t.firstRTA()}
 	pool := t.measuredPool()
+	s := together{hosts: len(pool), shortest: math.MaxInt, first: t.firstRTA()}
 	for _, h := range pool {
 		m := h.measure(t.stopped)
-		s.hosts++
 		s.shortest = min(s.shortest, h.measured().sent())
-		s.lost, s.sent, s.rest = s.lost+m.lost, s.sent+m.all, s.rest+m.rest
+		s.lost, s.all, s.rest = s.lost+m.lost, s.all+m.all, s.rest+m.rest
 	}
 	for _, h := range pool {
 		s.unanswered += h.unansweredOf(s.shortest)
@@ -101,7 +100,7 @@ func (s *together) isSlow(p nagios.Pair) bool {
 }
 
 func (s *together) isAbove(p nagios.Pair) bool {
-	return isSure(p.Loss, s.lost, s.sent, s.rest) || s.isSlow(p)
+	return isSure(p.Loss, s.lost, s.all, s.rest) || s.isSlow(p)
 }
 
 // isBelow tells whether a limit holds, whatever may still come.
@@ -150,8 +149,8 @@ func (t *lossTest) raise(state nagios.State, p nagios.Pair, s *together) {
 		}
 	}
 	t.alarm = &Alarm{
-		State: state, Lost: s.lost, Known: s.sent - s.rest, Late: late, First: s.first.mean(), Again: s.again.mean(),
-		ByLoss: isSure(p.Loss, s.lost, s.sent, s.rest), ByRTA: s.isSlow(p),
+		State: state, Lost: s.lost, Known: s.all - s.rest, Late: late, First: s.first.mean(), Again: s.again.mean(),
+		ByLoss: isSure(p.Loss, s.lost, s.all, s.rest), ByRTA: s.isSlow(p),
 	}
 }
 

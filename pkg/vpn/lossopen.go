@@ -58,7 +58,7 @@ func (t *lossTest) sortOut(ended []*lossHost) {
 			continue
 		case !h.heard():
 			h.stage = atSilenceLook
-			h.quick = newSilenceLook(h.index, h.asked, false)
+			h.quick = newSilenceLook(h.asked, false)
 			t.lateAt = max(t.lateAt, h.first.last+lateDelay)
 		default:
 			lossy = append(lossy, h)
@@ -144,7 +144,7 @@ func (t *lossTest) open(hosts []*lossHost) {
 			h.stage = notMeasured
 			continue
 		default:
-			h.look = Look{Kind: LossLook, Target: h.index, Addr: h.addr, First: h.plan(n), Packets: n, Spacing: gap}
+			h.look = h.asked.look(LossLook, n, gap)
 			t.gap = min(t.gap, gap)
 			if t.opened == 0 {
 				t.openedAt = t.now
@@ -203,7 +203,7 @@ func (t *lossTest) askAgain() {
 	for _, h := range t.hosts {
 		if h.stage == atSilenceLook || h.stage == foundSilent {
 			h.stage = atSilenceLook
-			h.quick = newSilenceLook(h.index, h.asked, false)
+			h.quick = newSilenceLook(h.asked, false)
 		}
 	}
 }

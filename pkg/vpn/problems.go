@@ -96,19 +96,11 @@ func (j *Judge) whyDown(v *Verdict) Cause {
 // lives counts the gateways of a role that answer or say no, and those that
 // were asked. One that could not be asked tells nothing.
 func (j *Judge) lives(r Role) (living, asked int) {
-	for i, t := range j.plan.Targets {
-		if t.Role != r || j.fates[i] == NotAsked || j.fates[i] == NotKnown {
-			continue
-		}
-		if r := j.ev.targets[i]; j.fates[i] == Silent && len(r.addrs) == 0 {
-			continue // its name has no address
-		}
-		asked++
-		if j.fates[i] >= SaysNo {
-			living++
-		}
-	}
-	return living, asked
+	living = len(j.of(r, SaysNo, Answers))
+	silent := j.where(func(i int, t *Target) bool {
+		return t.Role == r && j.fates[i] == Silent && len(j.ev.targets[i].addrs) > 0 // whose name has an address
+	})
+	return living, living + len(silent)
 }
 
 // unresolved tells whether no far target has an address.

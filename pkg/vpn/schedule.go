@@ -9,10 +9,10 @@ import (
 // that it stays equal to itself.
 type schedule struct {
 	*Judge
-	far   []lossTarget // reused at each step
-	slots int          // file descriptors that the looks may hold together; at least 1
-	free  int          // those that no look of this step has taken
-	out   Wants        // the list in the making
+	far   []*asked // reused at each step
+	slots int      // file descriptors that the looks may hold together; at least 1
+	free  int      // those that no look of this step has taken
+	out   Wants    // the list in the making
 
 	resolving []Look // of each target
 	quick     []*silenceLook
@@ -211,10 +211,10 @@ func (s *schedule) begin(l *Look) {
 	case Resolving:
 		s.resolving[l.Target] = *l
 	case Connect:
-		a := s.address(l.Target, l.Addr)
+		a := s.ev.targets[l.Target].address(l.Addr)
 		a.course.tries = append(a.course.tries, *l)
 	case FirstLook:
-		a := s.address(l.Target, l.Addr)
+		a := s.ev.targets[l.Target].address(l.Addr)
 		l.First = a.plan(l.Packets)
 		a.course.first = *l
 	}
@@ -241,7 +241,7 @@ func (s *schedule) silence(i int) {
 		if s.firstLook(a) != lookOver {
 			return
 		}
-		s.quick[i] = newSilenceLook(i, a, t.Role.isGateway())
+		s.quick[i] = newSilenceLook(a, t.Role.isGateway())
 	}
 	looks, wake := s.quick[i].wants(s.ev, s.now)
 	s.out.Looks = append(s.out.Looks, looks...)
@@ -315,18 +315,19 @@ func (s *schedule) countsFirst(i int) bool {
 		len(s.ev.counts[via]) == 0 && s.ev.gone[via] == nil
 }
 
-// last is what is asked last of all: for the second time, once the first time has
-// had its answer. If both ran at once, the answer of one would end the other.
+// last is what is still to be asked last of all, as routes may have changed and
+// counters tell what passed: for the second time, once the first time has had its
+// answer. If both ran at once, the answer of one would end the other.
 func (s *schedule) last() (looks []Look) {
-	if s.tunnel != "" && s.ev.gone[s.tunnel] == nil {
-		looks = append(looks, Look{Kind: Count, Interface: s.tunnel, First: min(1, len(s.ev.counts[s.tunnel]))})
+	if n := len(s.ev.counts[s.tunnel]); s.tunnel != "" && s.ev.gone[s.tunnel] == nil && n < 2 {
+		looks = append(looks, Look{Kind: Count, Interface: s.tunnel, First: min(1, n)})
 	}
 	if s.plan.Limits.Via.IsZero() || s.sum.down {
 		return looks
 	}
 	for i, t := range s.plan.Targets {
-		if t.Role.ThroughTunnel && s.fates[i] == Answers {
-			looks = append(looks, Look{Kind: AskRoute, Target: i, Addr: s.chosen[i].addr, First: min(1, s.chosen[i].routesAsked)})
+		if a := s.chosen[i]; t.Role.ThroughTunnel && s.fates[i] == Answers && a.routesAsked < 2 {
+			looks = append(looks, Look{Kind: AskRoute, Target: i, Addr: a.addr, First: min(1, a.routesAsked)})
 		}
 	}
 	return looks
@@ -354,7 +355,7 @@ func (s *schedule) path() {
 		}
 		far = far || t.Role == Far
 		if a.course.path.Kind == "" {
-			a.course.path = Look{Kind: Path, Target: i, Addr: a.addr, First: a.plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
+			a.course.path = a.look(Path, maxHops, hopSpacing)
 		}
 		s.out.Looks = append(s.out.Looks, a.course.path)
 	}

@@ -23,9 +23,8 @@ type silenceLook struct {
 
 // newSilenceLook begins a look at a target whose first look is over. If late, one
 // more packet leaves lateDelay after the last of the first look.
-func newSilenceLook(target int, a *asked, late bool) *silenceLook {
-	s := &silenceLook{asked: a, quick: Look{Kind: Silence, Target: target, Addr: a.addr,
-		First: a.plan(silencePackets), Packets: silencePackets, Spacing: silenceSpacing}}
+func newSilenceLook(a *asked, late bool) *silenceLook {
+	s := &silenceLook{asked: a, quick: a.look(Silence, silencePackets, silenceSpacing)}
 	if late {
 		s.lateAt = a.first.last + lateDelay
 	}
@@ -39,7 +38,7 @@ func (s *silenceLook) wants(ev *evidence, now time.Duration) (looks []Look, wake
 		return nil, 0
 	}
 	if s.lateAt > 0 && now >= s.lateAt && s.late.Packets == 0 {
-		s.late = Look{Kind: Silence, Target: s.quick.Target, Addr: s.asked.addr, First: s.asked.plan(1), Packets: 1}
+		s.late = s.asked.look(Silence, 1, 0)
 	}
 	looks = append(s.looks[:0], s.quick)
 	if s.late.Packets > 0 {

@@ -112,10 +112,10 @@ func (p *Plan) asksSize(i int) bool {
 // gather begins with the targets whose first look has left. One whose address is
 // another now begins anew.
 func (t *sizeTest) gather(j *Judge) {
-	for _, f := range j.ask.far {
-		h := t.hosts[f.index]
-		if (h == nil || h.asked != f.asked) && f.first.done >= t.plan.Packets {
-			t.hosts[f.index] = &sizedHost{lossTarget: f, test: t}
+	for _, a := range j.ask.far {
+		h := t.hosts[a.index]
+		if (h == nil || h.asked != a) && a.first.done >= t.plan.Packets {
+			t.hosts[a.index] = &sizedHost{asked: a, test: t}
 		}
 	}
 }
@@ -138,7 +138,7 @@ func (t *sizeTest) enoughBeside() int {
 	for _, h := range t.hosts {
 		if h != nil && h.passes {
 			n := h.of(t.plan.MTU)
-			sent, answered = sent+n.sent, answered+n.answered
+			sent, answered = sent+n.Sent, answered+n.Answered
 		}
 	}
 	if sent == 0 {

@@ -30,7 +30,7 @@ const (
 
 // sizedHost is one host that is sent big packets.
 type sizedHost struct {
-	lossTarget
+	*asked
 	test  *sizeTest
 	looks []Look // all that were wanted, as they follow each other
 
@@ -69,7 +69,7 @@ func (h *sizedHost) step(ready bool) {
 	asked := h.test.plan.MTU
 	big := h.of(asked)
 	switch {
-	case big.answered > 0: // however late: they were only slow
+	case big.Answered > 0: // however late: they were only slow
 		h.passes, h.vanishes, h.limited, h.over = true, false, false, true
 	case h.over:
 	case len(h.looks) == 0:
@@ -120,8 +120,9 @@ func (h *sizedHost) beginSearch() {
 
 // want adds a look of packets of these sizes.
 func (h *sizedHost) want(n int, spacing time.Duration, from, to int) {
-	h.looks = append(h.looks, Look{Kind: Sizes, Target: h.index, Addr: h.addr, First: h.plan(n),
-		Packets: n, Spacing: spacing, Bytes: from, To: to})
+	l := h.look(Sizes, n, spacing)
+	l.Bytes, l.To = from, to
+	h.looks = append(h.looks, l)
 }
 
 // BytesOf is how large a packet of a look of Sizes is, the first being 0.
@@ -143,17 +144,17 @@ func smallest(addr netip.Addr) int {
 
 // sizeCount is what became of packets of one size.
 type sizeCount struct {
-	sent, answered, tooBig int
-	failed                 int // did not leave this host
-	lost                   int // not answered in time, or said to be too big
-	pending                int // still to leave, or to be answered in time
-	due                    time.Duration
-	icmp                   *ICMPMessage // who said that it is too big
+	Tried
+	failed  int // did not leave this host
+	lost    int // not answered in time, or said to be too big
+	pending int // still to leave, or to be answered in time
+	due     time.Duration
+	icmp    *ICMPMessage // who said that it is too big
 }
 
 // isSaid tells whether it is known without a count of losses that such packets do
 // not pass.
-func (n sizeCount) isSaid() bool { return n.tooBig >= plainWords || n.failed >= plainWords }
+func (n sizeCount) isSaid() bool { return n.TooBig >= plainWords || n.failed >= plainWords }
 
 // packetsOf gives the packets of looks with their sizes. A packet is nil if it has
 // not left yet.
@@ -199,11 +200,11 @@ func (h *sizedHost) add(n *sizeCount, p *packet, patience time.Duration) {
 	case p.state == void:
 		return
 	case p.state == answered:
-		n.answered++
+		n.Answered++
 	case p.state == failed:
 		n.failed++
 	case p.icmp != nil && p.icmp.isTooBig(h.addr):
-		n.tooBig++
+		n.TooBig++
 		n.lost++
 		n.icmp = p.icmp
 	case left <= 0:
@@ -212,7 +213,7 @@ func (h *sizedHost) add(n *sizeCount, p *packet, patience time.Duration) {
 		n.pending++
 		n.due = earliest(n.due, h.test.now+left)
 	}
-	n.sent++
+	n.Sent++
 }
 
 // patience is how long an answer is waited for before a packet is taken for lost.
@@ -260,11 +261,11 @@ func (h *sizedHost) judgeSeries() outcome {
 	s := h.series
 	looks, least := h.looks[s.from:], smallest(h.addr)
 	big, small := h.count(looks, s.bytes, s.bytes), h.count(looks, least, least)
-	need := max(enough(small.sent, small.answered), h.test.beside)
+	need := max(enough(small.Sent, small.Answered), h.test.beside)
 	switch {
-	case big.answered > 0:
+	case big.Answered > 0:
 		return pass
-	case big.isSaid() && small.answered > 0, big.lost >= need:
+	case big.isSaid() && small.Answered > 0, big.lost >= need:
 		return vanish
 	case len(looks) < s.pairs:
 		h.nextPair()
@@ -272,7 +273,7 @@ func (h *sizedHost) judgeSeries() outcome {
 		h.test.wakeAt(big.due)
 	case small.pending > 0:
 		h.test.wakeAt(small.due)
-	case s.pairs == mostPairs, small.answered == 0:
+	case s.pairs == mostPairs, small.Answered == 0:
 		return cannotSay
 	default:
 		s.pairs = min(max(need, s.pairs+1), mostPairs)
@@ -314,7 +315,7 @@ func (h *sizedHost) next() {
 		packets += l.Packets
 	}
 	switch {
-	case h.hi-h.lo == 1 && (h.hi == h.test.plan.MTU || h.of(h.hi).tooBig > 0):
+	case h.hi-h.lo == 1 && (h.hi == h.test.plan.MTU || h.of(h.hi).TooBig > 0):
 		h.exact, h.over = true, true
 	case packets >= manyPackets:
 		h.over = true
@@ -356,8 +357,9 @@ func (h *sizedHost) tried() (list []Tried) {
 	}
 	slices.Sort(sizes)
 	for _, bytes := range slices.Compact(sizes) {
-		if n := h.of(bytes); n.sent > 0 {
-			list = append(list, Tried{bytes, n.sent, n.answered, n.tooBig})
+		if n := h.of(bytes); n.Sent > 0 {
+			n.Bytes = bytes
+			list = append(list, n.Tried)
 		}
 	}
 	return list
