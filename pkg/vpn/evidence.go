@@ -33,6 +33,7 @@ type record struct {
 	target   Target
 	resolved bool
 	fault    *Fault // why its name has no address
+	lookup   Look   // of its name, if that was wanted
 	addrs    []*asked
 }
 

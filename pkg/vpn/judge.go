@@ -64,16 +64,10 @@ func (j *Judge) Step(now time.Duration) (Wants, bool) {
 // that are as good it is the first: the order is the resolver's.
 func (j *Judge) choose() {
 	for i, r := range j.ev.targets {
-		if len(r.addrs) == 0 {
-			continue
-		}
 		for _, a := range r.addrs {
 			j.ev.tally(a, j.now)
 		}
-		if j.chosen[i] == nil {
-			j.chosen[i] = r.addrs[0]
-		}
-		if len(r.addrs) > 1 {
+		if len(r.addrs) > 0 {
 			j.chosen[i] = slices.MaxFunc(r.addrs, (*asked).compare)
 		}
 	}
@@ -82,10 +76,10 @@ func (j *Judge) choose() {
 // compare tells which of two addresses of a name says more of the target: one
 // that could not be asked, by our own fault, says the least.
 func (a *asked) compare(b *asked) int {
-	if n := cmp.Compare(a.answers, b.answers); n != 0 || (a.own == nil) == (b.own == nil) {
+	switch n := cmp.Compare(a.answers, b.answers); {
+	case n != 0 || (a.own == nil) == (b.own == nil):
 		return n
-	}
-	if a.own != nil {
+	case a.own != nil:
 		return -1
 	}
 	return 1

@@ -128,21 +128,15 @@ func (t *lossTest) gather(far []*asked) {
 
 // isOver tells whether nothing more is to be learnt.
 func (t *lossTest) isOver() bool {
-	if t.alarm != nil {
+	switch {
+	case t.alarm != nil:
 		return true
-	}
-	if t.wide {
+	case t.wide:
 		return false
 	}
-	for _, h := range t.hosts {
-		switch {
-		case h.stage == atFirstLook, h.stage == atSilenceLook, h.stage == atLossLook:
-			return false
-		case h.first.known < h.first.sent():
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(t.hosts, func(h *lossHost) bool {
+		return h.stage == atFirstLook || h.stage == atSilenceLook || h.stage == atLossLook || !h.isFirstKnown()
+	})
 }
 
 // want lists the looks that shall run now, the most important first, and finds
@@ -163,16 +157,13 @@ func (t *lossTest) want() {
 
 func (t *lossTest) wantSilence() {
 	late := t.lateAt > 0 && t.now >= t.lateAt
-	var groups map[string]bool
+	var groups []string
 	for _, h := range t.hosts {
 		if h.stage != atSilenceLook && h.stage != foundSilent {
 			continue
 		}
-		if group := t.plan.Targets[h.index].Group; late && !groups[group] {
-			if groups == nil {
-				groups = map[string]bool{}
-			}
-			groups[group] = true
+		if group := t.plan.Targets[h.index].Group; late && !slices.Contains(groups, group) {
+			groups = append(groups, group)
 			h.quick.lateAt = t.lateAt
 		}
 		looks, wake := h.quick.wants(t.ev, t.now)

@@ -70,3 +70,7 @@ func (h *lossHost) measuredPackets(n int) []packet {
 // isClean tells whether each packet of the first look that counts was answered
 // in time.
 func (h *lossHost) isClean() bool { return h.first.inTime == h.first.sent() }
+
+// isFirstKnown tells whether it is known what became of each packet of the first
+// look that has left.
+func (h *lossHost) isFirstKnown() bool { return h.first.known == h.first.sent() }

@@ -133,12 +133,9 @@ func (t *lossTest) judgeTogether() {
 }
 
 func (t *lossTest) isWaiting() bool {
-	for _, h := range t.hosts {
-		if h.stage == atSilenceLook || h.stage != atFirstLook && h.first.known < h.first.sent() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.hosts, func(h *lossHost) bool {
+		return h.stage == atSilenceLook || h.stage != atFirstLook && !h.isFirstKnown()
+	})
 }
 
 func (t *lossTest) raise(state nagios.State, p nagios.Pair, s *together) {
@@ -307,7 +304,7 @@ func newFigures(known, lost int, rta time.Duration) Figures {
 // became of it.
 func (t *lossTest) firstKnown() bool {
 	return !slices.ContainsFunc(t.hosts, func(h *lossHost) bool {
-		return h.stage == atFirstLook || h.first.done < t.plan.Packets || h.first.known < h.first.sent()
+		return h.stage == atFirstLook || h.first.done < t.plan.Packets || !h.isFirstKnown()
 	})
 }
 

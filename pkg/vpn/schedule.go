@@ -14,14 +14,15 @@ type schedule struct {
 	free  int      // those that no look of this step has taken
 	out   Wants    // the list in the making
 
-	resolving []Look // of each target
-	quick     []*silenceLook
-	tunnel    string // the interface whose packets are counted
+	fresh     []Look // of this step: what would begin
+	listening []Look // of this step: what has asked all
+
+	quick  []*silenceLook // of each target
+	tunnel string         // the interface whose packets are counted
 }
 
 func newSchedule(j *Judge) *schedule {
-	n := len(j.plan.Targets)
-	return &schedule{Judge: j, slots: max(j.plan.Descriptors, 1), resolving: make([]Look, n), quick: make([]*silenceLook, n)}
+	return &schedule{Judge: j, slots: max(j.plan.Descriptors, 1), quick: make([]*silenceLook, len(j.plan.Targets))}
 }
 
 // wants is the list, the most important first. File descriptors are given out
@@ -31,11 +32,11 @@ func (s *schedule) wants() Wants {
 	s.out = Wants{Looks: s.out.Looks[:0], Wake: s.plan.End}
 	s.free = s.slots
 	s.routes()
-	var fresh, listening []Look
+	s.fresh, s.listening = s.fresh[:0], s.listening[:0]
 	for i := range s.plan.Targets {
-		s.ofTarget(i, &fresh, &listening)
+		s.ofTarget(i)
 	}
-	s.takeNew(fresh)
+	s.takeNew()
 	for _, l := range s.loss.looks {
 		s.take(l)
 	}
@@ -44,7 +45,7 @@ func (s *schedule) wants() Wants {
 	}
 	s.out.Looks = append(s.out.Looks, s.size.looks...)
 	s.path()
-	for _, l := range listening {
+	for _, l := range s.listening {
 		s.take(l)
 	}
 	if s.closing {
@@ -75,17 +76,17 @@ func (s *schedule) take(l Look) bool {
 }
 
 // ofTarget lists what a target is asked first of all. What runs is taken at
-// once; fresh is what would begin, and listening what has asked all.
-func (s *schedule) ofTarget(i int, fresh, listening *[]Look) {
+// once.
+func (s *schedule) ofTarget(i int) {
 	t, r := s.plan.Targets[i], s.ev.targets[i]
 	if s.fates[i] == NotAsked || s.sum.down && t.Role.ThroughTunnel && t.Role != Far && s.decidedWithout(i, &t) {
 		return
 	}
 	if !r.resolved {
-		if s.resolving[i].Kind == "" {
-			*fresh = append(*fresh, Look{Kind: Resolving, Target: i})
+		if r.lookup.Kind == "" {
+			s.fresh = append(s.fresh, Look{Kind: Resolving, Target: i})
 		} else {
-			s.take(s.resolving[i])
+			s.take(r.lookup)
 		}
 		return
 	}
@@ -94,9 +95,9 @@ func (s *schedule) ofTarget(i int, fresh, listening *[]Look) {
 			continue
 		}
 		if t.Endpoint.Scheme == ICMP {
-			s.echo(i, a, fresh, listening)
+			s.echo(a)
 		} else {
-			s.connection(i, a, fresh)
+			s.connection(a)
 		}
 	}
 }
@@ -107,9 +108,9 @@ func (s *schedule) answersInFull(i int) bool {
 	return s.plan.Targets[i].Endpoint.Scheme != ICMP || s.firstLook(s.chosen[i]) == lookAnswered
 }
 
-func (s *schedule) echo(i int, a *asked, fresh, listening *[]Look) {
+func (s *schedule) echo(a *asked) {
 	if a.course.first.Kind == "" {
-		*fresh = append(*fresh, Look{Kind: FirstLook, Target: i, Addr: a.addr, Packets: s.plan.Packets, Spacing: s.plan.Interval})
+		s.fresh = append(s.fresh, Look{Kind: FirstLook, Target: a.index, Addr: a.addr, Packets: s.plan.Packets, Spacing: s.plan.Interval})
 		return
 	}
 	switch s.firstLook(a) {
@@ -119,7 +120,7 @@ func (s *schedule) echo(i int, a *asked, fresh, listening *[]Look) {
 			s.wakeAt(s.due(last, recheckDelay))
 		}
 	case lookOver:
-		*listening = append(*listening, a.course.first)
+		s.listening = append(s.listening, a.course.first)
 		s.wakeAt(s.due(a.first.last, s.ev.wait))
 	}
 }
@@ -136,7 +137,7 @@ func (s *schedule) due(at, age time.Duration) time.Duration {
 // connection is an attempt, and a second one if the first failed early: the
 // kernel has repeated a silent one by itself, and repeated half-connections make
 // databases block a host.
-func (s *schedule) connection(i int, a *asked, fresh *[]Look) {
+func (s *schedule) connection(a *asked) {
 	tries := a.course.tries
 	if n := len(tries); n > 0 && (len(a.attempts) < n || a.attempts[n-1].state <= underWay) {
 		s.take(tries[n-1])
@@ -156,7 +157,7 @@ func (s *schedule) connection(i int, a *asked, fresh *[]Look) {
 			return
 		}
 	}
-	*fresh = append(*fresh, Look{Kind: Connect, Target: i, Addr: a.addr, First: len(tries), Packets: 1})
+	s.fresh = append(s.fresh, Look{Kind: Connect, Target: a.index, Addr: a.addr, First: len(tries), Packets: 1})
 }
 
 // again tells whether a second attempt follows the first.
@@ -178,15 +179,15 @@ const lastWord = 50 * time.Millisecond
 // takeNew begins what may begin. An attempt and a lookup get the time that is
 // left, divided by the turns that all which wait will take. An attempt has as long
 // as an echo request has, all the same: less says nothing of who is slow.
-func (s *schedule) takeNew(fresh []Look) {
+func (s *schedule) takeNew() {
 	waiting := 0
-	for _, l := range fresh {
+	for _, l := range s.fresh {
 		if l.Kind == Connect || l.Kind == Resolving {
 			waiting += l.descriptors()
 		}
 	}
 	turns := time.Duration(max(1, (waiting+s.slots-1)/s.slots))
-	for _, l := range fresh {
+	for _, l := range s.fresh {
 		if l.Kind == Connect && s.countsFirst(l.Target) {
 			s.wakeAt(countingTime)
 			continue
@@ -207,14 +208,13 @@ func (s *schedule) takeNew(fresh []Look) {
 
 // begin notes that a look has been wanted, and numbers its packets.
 func (s *schedule) begin(l *Look) {
-	switch l.Kind {
+	r := s.ev.targets[l.Target]
+	switch a := r.address(l.Addr); l.Kind {
 	case Resolving:
-		s.resolving[l.Target] = *l
+		r.lookup = *l
 	case Connect:
-		a := s.ev.targets[l.Target].address(l.Addr)
 		a.course.tries = append(a.course.tries, *l)
 	case FirstLook:
-		a := s.ev.targets[l.Target].address(l.Addr)
 		l.First = a.plan(l.Packets)
 		a.course.first = *l
 	}
