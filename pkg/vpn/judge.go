@@ -101,10 +101,10 @@ func (j *Judge) farPinged() []*asked {
 // oneChosen tells whether it is clear which of its addresses a target is looked
 // at by: one has answered its first look in full, or all first looks are over.
 func (j *Judge) oneChosen(r *record) bool {
-	all := true
 	if len(r.addrs) == 1 {
 		return true
 	}
+	all := true
 	for _, a := range r.addrs {
 		switch j.firstLook(a) {
 		case lookAnswered:
@@ -204,7 +204,7 @@ func (j *Judge) isBeingMeasured(i int, t *Target) bool {
 // isBeingChosen tells whether it is not clear yet by which of its addresses a far
 // icmp target is measured.
 func (j *Judge) isBeingChosen(i int, t *Target) bool {
-	return t.isFarPinged() && j.fates[i] != NotAsked && len(j.ev.targets[i].addrs) > 0 && !j.oneChosen(j.ev.targets[i])
+	return t.isFarPinged() && j.fates[i] != NotAsked && !j.oneChosen(j.ev.targets[i])
 }
 
 // decidedWithout tells whether the verdict on a dead tunnel does not wait for a

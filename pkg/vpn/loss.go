@@ -106,8 +106,8 @@ func (t *lossTest) step(far []*asked, now time.Duration) {
 	}
 }
 
-// gather finds the hosts that could be sent anything to, and brings their tallies up to
-// date. A host whose address is another now begins anew.
+// gather finds the hosts that anything could be sent to, and brings their tallies
+// up to date. A host whose address is another now begins anew.
 func (t *lossTest) gather(far []*asked) {
 	t.hosts = t.hosts[:0]
 	for _, a := range far {

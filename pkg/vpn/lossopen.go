@@ -51,20 +51,21 @@ func (t *lossTest) isFirstLookOver(h *lossHost) bool {
 // sortOut decides what becomes of hosts whose first look is over.
 func (t *lossTest) sortOut(ended []*lossHost) {
 	var lossy []*lossHost
+	full := true
 	for _, h := range ended {
 		h.stage = letGo
-		switch {
-		case h.first.answered == h.first.sent():
+		if h.first.answered == h.first.sent() {
 			continue
-		case !h.heard():
-			h.stage = atSilenceLook
-			h.quick = newSilenceLook(h.asked, false)
-			t.lateAt = max(t.lateAt, h.first.last+lateDelay)
-		default:
-			lossy = append(lossy, h)
 		}
+		full = false
+		if h.heard() {
+			lossy = append(lossy, h)
+			continue
+		}
+		h.stage = atSilenceLook
+		h.quick = newSilenceLook(h.asked)
+		t.lateAt = max(t.lateAt, h.first.last+lateDelay)
 	}
-	full := len(lossy) == 0 && !slices.ContainsFunc(ended, func(h *lossHost) bool { return h.stage == atSilenceLook })
 	if full && !t.breaksRTA(t.firstRTA()) {
 		return
 	}
@@ -193,17 +194,13 @@ func (t *lossTest) silences() {
 			h.stage = foundSilent
 		}
 	}
-	if ended && !t.asked {
-		t.asked = true
-		t.askAgain()
+	if !ended || t.asked {
+		return
 	}
-}
-
-func (t *lossTest) askAgain() {
+	t.asked = true
 	for _, h := range t.hosts {
 		if h.stage == atSilenceLook || h.stage == foundSilent {
-			h.stage = atSilenceLook
-			h.quick = newSilenceLook(h.asked, false)
+			h.stage, h.quick = atSilenceLook, newSilenceLook(h.asked)
 		}
 	}
 }

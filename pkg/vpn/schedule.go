@@ -241,7 +241,10 @@ func (s *schedule) silence(i int) {
 		if s.firstLook(a) != lookOver {
 			return
 		}
-		s.quick[i] = newSilenceLook(a, t.Role.isGateway())
+		s.quick[i] = newSilenceLook(a)
+		if t.Role.isGateway() {
+			s.quick[i].lateAt = a.first.last + lateDelay
+		}
 	}
 	looks, wake := s.quick[i].wants(s.ev, s.now)
 	s.out.Looks = append(s.out.Looks, looks...)

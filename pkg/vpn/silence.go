@@ -17,18 +17,13 @@ type silenceLook struct {
 	asked  *asked
 	quick  Look
 	late   Look          // one more packet, for the sake of ICMP errors; nothing waits for it
-	lateAt time.Duration // when that is made; 0 is never
+	lateAt time.Duration // when that is made, lateDelay after the first look; 0 is never
 	looks  [2]Look
 }
 
-// newSilenceLook begins a look at a target whose first look is over. If late, one
-// more packet leaves lateDelay after the last of the first look.
-func newSilenceLook(a *asked, late bool) *silenceLook {
-	s := &silenceLook{asked: a, quick: a.look(Silence, silencePackets, silenceSpacing)}
-	if late {
-		s.lateAt = a.first.last + lateDelay
-	}
-	return s
+// newSilenceLook begins a look at a target whose first look is over.
+func newSilenceLook(a *asked) *silenceLook {
+	return &silenceLook{asked: a, quick: a.look(Silence, silencePackets, silenceSpacing)}
 }
 
 // wants are the looks that shall run now, and when time alone may change
