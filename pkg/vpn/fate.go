@@ -49,7 +49,7 @@ func (j *Judge) pinged(i int) Fate {
 		return Answers
 	case !j.stopped && j.anotherMayAnswer(i):
 		return NotKnown
-	case a.sent(a.icmp):
+	case a.saidItself(a.icmp):
 		return SaysNo
 	case f.sent() == 0 && a.own != nil && (f.void >= j.plan.Packets || j.stopped):
 		return NotAsked

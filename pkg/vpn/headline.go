@@ -210,13 +210,13 @@ func (v Verdict) gateways() string {
 
 // wrongWay says which way traffic takes in place of the tunnel.
 func (v Verdict) wrongWay(p Problem) string {
-	far, about := 0, v.of(p)
-	to, way := "", "as the counters of "+v.Plan.Limits.Via.String()+" show"
-	for _, f := range slices.Backward(about) { // the first that has a route is named
+	about, far := v.of(p), 0
+	for _, f := range about {
 		count(&far, f.Target.Role == Far)
-		if f.OffWay != nil {
-			way = f.OffWay.String() + " and not via " + v.Plan.Limits.Via.String()
-		}
+	}
+	to, way := "", "as the counters of "+v.Plan.Limits.Via.String()+" show"
+	if n := slices.IndexFunc(about, func(f Finding) bool { return f.OffWay != nil }); n >= 0 {
+		way = about[n].OffWay.String() + " and not via " + v.Plan.Limits.Via.String()
 	}
 	if v.noInterface != nil {
 		way = "for there is no interface " + v.Plan.Limits.Via.Interface

@@ -98,8 +98,6 @@ func (v Verdict) shared(list []Finding) string {
 	}
 	text := fmt.Sprintf("[%s] %s: ", first.State, name)
 	switch {
-	case v.untested(first):
-		return text + fmt.Sprintf("%d %s not tested, the tunnel is down", n, what)
 	case first.Fate == Answers:
 		return text + fmt.Sprintf("%d of %d %s answer%s", n, n, what, jointFigures(list))
 	case first.Fate == NotKnown, first.Fate == NotAsked:

@@ -292,14 +292,6 @@ func (t *lossTest) figures() Figures {
 	return newFigures(known, lost, trips.mean())
 }
 
-func newFigures(known, lost int, rta time.Duration) Figures {
-	f := Figures{RTA: rta, Measured: known > 0}
-	if f.Measured {
-		f.Loss = percent(lost, known)
-	}
-	return f
-}
-
 // firstKnown tells whether it is known of each packet of the first looks what
 // became of it.
 func (t *lossTest) firstKnown() bool {

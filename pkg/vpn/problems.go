@@ -128,12 +128,12 @@ func (j *Judge) passesOtherwise() bool {
 // rejects tells whether a target itself sent an ICMP error.
 func (j *Judge) rejects(i int) bool {
 	return slices.ContainsFunc(j.ev.targets[i].addrs, func(a *asked) bool {
-		return a.sent(a.icmp) || slices.ContainsFunc(a.attempts, func(t attempt) bool { return a.sent(t.icmp) })
+		return a.saidItself(a.icmp) || slices.ContainsFunc(a.attempts, func(t attempt) bool { return a.saidItself(t.icmp) })
 	})
 }
 
-// sent tells whether an ICMP error came from the very address that was asked.
-func (a *asked) sent(m *ICMPMessage) bool { return m != nil && m.From == a.addr.WithZone("") }
+// saidItself tells whether an ICMP error came from the very address that was asked.
+func (a *asked) saidItself(m *ICMPMessage) bool { return m != nil && m.From == a.addr.WithZone("") }
 
 // refusing tells whether far targets said no to a connection or a question.
 func (j *Judge) refusing() bool {
