@@ -52,9 +52,8 @@ func (h *lossHost) measure(stopped bool) measure {
 
 // unansweredOf is how many of the first n packets that count have no answer.
 func (h *lossHost) unansweredOf(n int) (unanswered int) {
-	packets := h.measuredPackets(h.look.Packets)
-	for i := range packets {
-		if p := &packets[i]; n > 0 && p.state > void {
+	for i := range h.packets {
+		if p := &h.packets[i]; n > 0 && p.look == h.look.Kind && p.state > void {
 			n--
 			count(&unanswered, !p.inTime())
 		}
