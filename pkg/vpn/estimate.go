@@ -13,13 +13,16 @@ func (p *Plan) Quickest() time.Duration {
 	if !p.pings() {
 		return 0
 	}
-	return time.Duration(p.Packets-1)*p.Interval + p.Wait()
+	return p.sending() + p.Wait()
 }
 
 // UntilSilent is how long it takes to be sure that icmp targets are silent.
 func (p *Plan) UntilSilent() time.Duration {
-	return time.Duration(p.Packets-1)*p.Interval + recheckDelay + (silencePackets-1)*silenceSpacing + p.Wait()
+	return p.sending() + recheckDelay + (silencePackets-1)*silenceSpacing + p.Wait()
 }
+
+// sending is how long the packets of the first look take to leave.
+func (p *Plan) sending() time.Duration { return time.Duration(p.Packets-1) * p.Interval }
 
 // Longest is how long the check may take at the most. What is asked by a
 // connection or a name, and the search for a size, may use up all the time.

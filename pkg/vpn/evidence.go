@@ -213,6 +213,9 @@ func (e *evidence) count(ev Event) {
 	}
 }
 
+// isCounted tells whether an interface has been counted once, or cannot be.
+func (e *evidence) isCounted(name string) bool { return len(e.counts[name]) > 0 || e.gone[name] != nil }
+
 // attempt folds in what became of a connection.
 func (e *evidence) attempt(a *asked, ev Event) {
 	if ev.Seq < 0 || ev.Seq >= maxAttempts {

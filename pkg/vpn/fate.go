@@ -16,28 +16,21 @@ const (
 
 // weigh finds the fate of each target.
 func (j *Judge) weigh() {
-	for i, t := range j.plan.Targets {
+	for i, r := range j.ev.targets {
 		switch {
-		case j.chosen[i] == nil:
-			j.fates[i] = j.nameless(j.ev.targets[i])
-		case t.Endpoint.Scheme == ICMP:
+		case j.chosen[i] != nil && r.target.Endpoint.Scheme == ICMP:
 			j.fates[i] = j.pinged(i)
-		default:
+		case j.chosen[i] != nil:
 			j.fates[i] = j.connected(i)
+		case !r.resolved:
+			j.fates[i] = NotKnown
+		case r.fault.isOwn():
+			j.fates[i] = NotAsked
+		default: // its name has no address
+			j.fates[i] = Silent
 		}
 	}
 	j.giveUp()
-}
-
-// nameless is the fate of a target that has no address.
-func (j *Judge) nameless(r *record) Fate {
-	switch {
-	case !r.resolved:
-		return NotKnown
-	case r.fault.isOwn():
-		return NotAsked
-	}
-	return Silent
 }
 
 // pinged is the fate of a target that is asked by echo requests.

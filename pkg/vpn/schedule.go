@@ -225,7 +225,7 @@ func (s *schedule) begin(l *Look) {
 // the resolver may have the larger part: it takes five seconds to turn from a
 // dead name server to the next. It never has the time of the first look.
 func (s *schedule) timeToResolve(left time.Duration) time.Duration {
-	first := time.Duration(s.plan.Packets-1)*s.plan.Interval + s.ev.wait
+	first := s.plan.sending() + s.ev.wait
 	both := first + recheckDelay + time.Duration(s.plan.MaxPackets-s.plan.Packets)*s.plan.lossGap()
 	return max(min(left-first, max(left-both, left*3/5)), left/4)
 }
@@ -301,7 +301,7 @@ func (s *schedule) count() {
 			s.tunnel = s.chosen[far].routes[0].Interface
 		}
 	}
-	if s.tunnel != "" && len(s.ev.counts[s.tunnel]) == 0 && s.ev.gone[s.tunnel] == nil {
+	if s.tunnel != "" && !s.ev.isCounted(s.tunnel) {
 		s.out.Looks = append(s.out.Looks, Look{Kind: Count, Interface: s.tunnel})
 	}
 }
@@ -314,8 +314,7 @@ const countingTime = 50 * time.Millisecond
 // if none of its packets left before.
 func (s *schedule) countsFirst(i int) bool {
 	via := s.plan.Limits.Via.Interface
-	return via != "" && s.plan.Targets[i].Role.ThroughTunnel && s.now < countingTime &&
-		len(s.ev.counts[via]) == 0 && s.ev.gone[via] == nil
+	return via != "" && s.plan.Targets[i].Role.ThroughTunnel && s.now < countingTime && !s.ev.isCounted(via)
 }
 
 // last is what is still to be asked last of all, as routes may have changed and

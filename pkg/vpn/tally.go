@@ -102,25 +102,14 @@ func (a average) mean() time.Duration {
 	return time.Duration(a.low / float64(max(a.n, 1)) * float64(time.Millisecond))
 }
 
-// alerts tells whether a limit is broken by the lower and by the higher value.
-func (a average) alerts(l nagios.Limit) (low, high bool) {
-	if a.n == 0 {
-		return false, false
-	}
-	n := float64(a.n)
-	return l.Alert(a.low / n), l.Alert(a.high / n)
-}
-
 // breaks tells whether the mean breaks a limit, wherever it lies.
 func (a average) breaks(l nagios.Limit) bool {
-	low, high := a.alerts(l)
-	return low && high
+	return a.n > 0 && l.Alert(a.low/float64(a.n)) && l.Alert(a.high/float64(a.n))
 }
 
 // mayBreak tells whether the mean breaks a limit at either end.
 func (a average) mayBreak(l nagios.Limit) bool {
-	low, high := a.alerts(l)
-	return low || high
+	return a.n > 0 && (l.Alert(a.low/float64(a.n)) || l.Alert(a.high/float64(a.n)))
 }
 
 // roundTrips adds up the round-trip times of some packets of one host.
