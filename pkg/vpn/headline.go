@@ -62,7 +62,7 @@ func (v Verdict) forms(p Problem) [3]string {
 	case NearDown:
 		return [3]string{"down on our side: our own gateway is unreachable, " + count, "down: our own gateway is unreachable", "our side down"}
 	case ResolverDown:
-		return [3]string{"down: cannot resolve any far host: " + v.whyUnresolved(), "down: cannot resolve any far host", "no addresses"}
+		return [3]string{"down: cannot resolve any far host: " + cmp.Or(why(v.far()...), "nothing was asked"), "down: cannot resolve any far host", "no addresses"}
 	case PeerDown:
 		return [3]string{"down: far gateway unreachable, " + count, "down: far gateway unreachable", "far end down"}
 	case TunnelDown:
@@ -160,16 +160,12 @@ func (v Verdict) quick() string {
 	if v.Figures.RTA > 0 {
 		text += ", rta " + Milliseconds(v.Figures.RTA)
 	}
-	return text + v.withheld()
-}
-
-// withheld says that a limit was passed in a time in which this host did not run
-// the check, so that nothing can be said of the way.
-func (v Verdict) withheld() string {
 	if v.Withheld {
-		return ", round-trip times unsure: this host was too busy"
+		// A limit was passed in a time in which this host did not run the check, so
+		// nothing can be said of the way.
+		text += ", round-trip times unsure: this host was too busy"
 	}
-	return ""
+	return text
 }
 
 func (v Verdict) refusals() string {
@@ -198,8 +194,6 @@ func (v Verdict) blockedBy() string {
 	}
 	return text
 }
-
-func (v Verdict) whyUnresolved() string { return cmp.Or(why(v.far()...), "nothing was asked") }
 
 func (v Verdict) gateways() string {
 	if near, _ := v.Role(Near.Name); near > 0 {

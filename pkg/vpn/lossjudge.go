@@ -51,9 +51,9 @@ func (t *lossTest) mayBreakRTA(a average) bool {
 // isWithheld tells whether a round-trip average may break a limit, or not: for a
 // time this program did not run.
 func (t *lossTest) isWithheld() bool {
-	f := t.firstRTA()
-	r := &t.plan.Limits
-	return t.alarm == nil && (f.mayBreak(r.Warning.RTA) && !f.breaks(r.Warning.RTA) || f.mayBreak(r.Critical.RTA) && !f.breaks(r.Critical.RTA))
+	first, r := t.firstRTA(), &t.plan.Limits
+	isUnsure := func(l nagios.Limit) bool { return first.mayBreak(l) && !first.breaks(l) }
+	return t.alarm == nil && (isUnsure(r.Warning.RTA) || isUnsure(r.Critical.RTA))
 }
 
 // measuredPool are those of the pool whose loss is still measured.

@@ -37,7 +37,7 @@ func (j *Judge) whyStopped() error {
 
 // ownFaults are the targets that could not be asked for a fault of this host
 // or of the arguments.
-func (j *Judge) ownFaults(down bool) (list []Problem) {
+func (j *Judge) ownFaults() (list []Problem) {
 	for i := range j.plan.Targets {
 		if j.fates[i] != NotAsked {
 			continue

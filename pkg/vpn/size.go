@@ -104,11 +104,6 @@ func (t *sizeTest) step(j *Judge, now time.Duration) {
 	}
 }
 
-// asksSize tells whether big packets are sent to a target.
-func (p *Plan) asksSize(i int) bool {
-	return p.MTU > 0 && p.Targets[i].isFarPinged()
-}
-
 // gather begins with the targets whose first look has left. One whose address is
 // another now begins anew.
 func (t *sizeTest) gather(j *Judge) {
@@ -173,7 +168,7 @@ func (t *sizeTest) blackHole() (stuck []int, hole bool) {
 
 // finding is what is known of one target; nil if it was not to be asked.
 func (t *sizeTest) finding(i int) *Size {
-	if !t.plan.asksSize(i) {
+	if t.plan.MTU == 0 || !t.plan.Targets[i].isFarPinged() {
 		return nil
 	}
 	s := &Size{Asked: t.plan.MTU}

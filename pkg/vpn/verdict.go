@@ -196,7 +196,7 @@ func (j *Judge) problems(v *Verdict) (list []Problem) {
 		}
 		list = append(list, Problem{Cause: cause, State: state})
 	}
-	list = append(list, j.ownFaults(down)...)
+	list = append(list, j.ownFaults()...)
 	if j.sum.up >= j.plan.Limits.MinFar || cause == Filtered {
 		list = append(list, j.passing(v, cause == Filtered)...)
 	} else if cause == TooFew {
