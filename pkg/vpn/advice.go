@@ -1,6 +1,9 @@
 package vpn
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // Advice says what to do, one step a line. There is none when all is well.
 func (v Verdict) Advice() []string {
@@ -75,10 +78,5 @@ func mendOurs(reason error) []string {
 }
 
 func (v Verdict) forbidden() bool {
-	for _, f := range v.Findings {
-		if f.Target.Role == Far && f.Fate == SaysNo && f.Reason != nil && f.Reason.Code == Forbidden {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.far(SaysNo), func(f Finding) bool { return f.Reason != nil && f.Reason.Code == Forbidden })
 }

@@ -13,8 +13,7 @@ import (
 // evidenceLines are sentences that can be pasted into a ticket.
 func (j *Judge) evidenceLines(v *Verdict) (lines []string) {
 	v.noInterface = j.missing(j.plan.Limits.Via.Interface)
-	lines = append(lines, j.direction(v)...)
-	lines = append(lines, j.uncertain(v)...)
+	lines = append(j.direction(v), j.uncertain(v)...)
 	if v.Down() {
 		lines = append(lines, j.ways()...)
 	}
@@ -94,31 +93,16 @@ func (j *Judge) leadsNowhereElse(name string) bool {
 	if len(j.ev.defaults) == 0 || slices.ContainsFunc(j.ev.defaults, uses) {
 		return false
 	}
-	for i, t := range j.plan.Targets {
+	return !j.any(func(i int, t *Target) bool {
 		a := j.chosen[i]
-		if t.Role.isGateway() && a != nil && (len(a.routes) == 0 || slices.ContainsFunc(a.routes, uses)) {
-			return false
-		}
-	}
-	return true
+		return t.Role.isGateway() && a != nil && (len(a.routes) == 0 || slices.ContainsFunc(a.routes, uses))
+	})
 }
 
 // sentIn is how many packets are known to have left for behind the tunnel. A
 // connection is more than one.
 func (j *Judge) sentIn(p counting) string {
-	packets, attempts := 0, 0
-	j.throughTunnel(func(a *asked) {
-		for k := range a.packets {
-			if e := &a.packets[k]; e.state == underWay || e.state == answered {
-				packets += p.holds(e.sent)
-			}
-		}
-		for k := range a.attempts {
-			if e := &a.attempts[k]; e.state >= underWay {
-				attempts += p.holds(e.at)
-			}
-		}
-	})
+	packets, attempts := j.leftIn(p, false)
 	if attempts > 0 {
 		return fmt.Sprintf("at least %d", packets+attempts)
 	}
@@ -127,38 +111,33 @@ func (j *Judge) sentIn(p counting) string {
 
 // answeredIn is how many packets at least were answered that left between the
 // counts. An attempt is the packet that asks, whatever else it takes.
-func (j *Judge) answeredIn(p counting) (n int) {
-	j.throughTunnel(func(a *asked) {
-		for k := range a.packets {
-			if a.packets[k].state == answered {
-				n += p.holds(a.packets[k].sent)
-			}
-		}
-		for k := range a.attempts {
-			if a.attempts[k].state == answered {
-				n += p.holds(a.attempts[k].at)
-			}
-		}
-	})
-	return n
+func (j *Judge) answeredIn(p counting) int {
+	packets, attempts := j.leftIn(p, true)
+	return packets + attempts
 }
 
-func (j *Judge) throughTunnel(do func(*asked)) {
-	for i, r := range j.ev.targets {
-		if j.plan.Targets[i].Role.ThroughTunnel {
-			for _, a := range r.addrs {
-				do(a)
+// leftIn counts what left for behind the tunnel between the counts; of all that,
+// or of what was answered.
+func (j *Judge) leftIn(p counting, onlyAnswered bool) (packets, attempts int) {
+	between := func(at time.Duration) bool { return p.from < at && at < p.to }
+	for _, r := range j.ev.targets {
+		if !r.target.Role.ThroughTunnel {
+			continue
+		}
+		for _, a := range r.addrs {
+			for k := range a.packets {
+				e := &a.packets[k]
+				left := e.state == answered || !onlyAnswered && e.state == underWay
+				count(&packets, left && between(e.sent))
+			}
+			for k := range a.attempts {
+				e := &a.attempts[k]
+				left := e.state == answered || !onlyAnswered && e.state >= underWay
+				count(&attempts, left && between(e.at))
 			}
 		}
 	}
-}
-
-// holds is 1 if a time is between the counts, else 0.
-func (p counting) holds(at time.Duration) int {
-	if p.from < at && at < p.to {
-		return 1
-	}
-	return 0
+	return packets, attempts
 }
 
 // tooFewCounted tells whether the interface of --via counted fewer packets out
@@ -199,11 +178,11 @@ func (j *Judge) uncertain(v *Verdict) []string {
 // ways say how far packets get to those whose path was looked at.
 func (j *Judge) ways() (lines []string) {
 	for i, a := range j.chosen {
-		l, looked := j.ask.paths[a]
-		if !looked || j.fates[i] >= SaysNo {
+		if a == nil || j.fates[i] >= SaysNo {
 			continue
 		}
-		if text := j.way(a, l); text != "" {
+		path := a.course.path
+		if text := j.way(a, a.from(path.First, path.Packets)); text != "" && path.Kind != "" {
 			lines = append(lines, "path to "+a.addr.String()+": "+text)
 		}
 	}
@@ -213,14 +192,11 @@ func (j *Judge) ways() (lines []string) {
 // way says which host answers farthest on the way, and who said that it ends
 // there. Nothing is said if there was no time for an answer, or
 // if no packet left.
-func (j *Judge) way(a *asked, l Look) (text string) {
+func (j *Judge) way(a *asked, packets []packet) (text string) {
 	hop, unreachable := 0, ""
 	var farthest *ICMPMessage
-	for n := range l.Packets {
-		if l.First+n >= len(a.packets) {
-			break
-		}
-		switch m := a.packets[l.First+n].icmp; {
+	for n := range packets {
+		switch m := packets[n].icmp; {
 		case m == nil, !m.From.IsValid():
 		case m.isTimeExceeded(a.addr):
 			hop, farthest = n+1, m
@@ -236,7 +212,7 @@ func (j *Judge) way(a *asked, l Look) (text string) {
 	case unreachable == "" && a.icmp != nil && a.icmp.From.IsValid():
 		// A router that says so once a second has said it about another packet.
 		return a.icmp.words(a.addr)
-	case unreachable == "" && l.First < len(a.packets) && a.packets[l.First].state == underWay && j.ev.lost(&a.packets[l.First], j.now):
+	case unreachable == "" && len(packets) > 0 && packets[0].state == underWay && j.ev.lost(&packets[0], j.now):
 		return "nothing on the way answers"
 	}
 	if text != "" && unreachable != "" {

@@ -66,7 +66,7 @@ func (k ticket) route(i int, addr string, names ...string) {
 func (k ticket) hops(i int, back ...*ICMPMessage) {
 	a := k.chosen[i]
 	l := Look{Kind: Path, Target: i, Addr: a.addr, First: a.plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
-	k.ask.paths[a] = l
+	a.course.path = l
 	for n := range maxHops {
 		at := 400*ms + time.Duration(n)*hopSpacing
 		k.Add(Event{Kind: Sent, At: at, Target: i, Look: Path, Addr: a.addr, Seq: l.First + n})
@@ -376,7 +376,7 @@ func TestPathOfPacketsThatDidNotLeave(t *testing.T) {
 		k.Add(Event{Kind: LocalError, At: ms, Look: FirstLook, Addr: a, Seq: n, Fault: fault})
 	}
 	l := Look{Kind: Path, Addr: a, First: k.chosen[0].plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
-	k.ask.paths[k.chosen[0]] = l
+	k.chosen[0].course.path = l
 	for n := range maxHops {
 		k.Add(Event{Kind: LocalError, At: 300 * ms, Look: Path, Addr: a, Seq: l.First + n, Fault: fault})
 	}

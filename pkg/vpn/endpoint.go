@@ -46,11 +46,12 @@ func ParseEndpoint(s string) (Endpoint, error) {
 	}
 	switch e := (Endpoint{Scheme: Scheme(strings.ToLower(scheme))}); e.Scheme {
 	case ICMP:
-		return parseICMP(e, rest)
-	case TCP:
-		return parseTCP(e, rest)
-	case IKE:
-		return parseIKE(e, rest)
+		if strings.Contains(rest, "://") {
+			return Endpoint{}, errors.New("has two schemes")
+		}
+		return parseBare(rest)
+	case TCP, IKE:
+		return parsePort(e, rest)
 	case HTTP, HTTPS:
 		return parseHTTP(e, s)
 	}
@@ -99,39 +100,20 @@ func parseBare(s string) (Endpoint, error) {
 	return setHost(Endpoint{Scheme: ICMP}, unbracket(s))
 }
 
-func parseICMP(e Endpoint, rest string) (Endpoint, error) {
-	if strings.Contains(rest, "://") {
-		return Endpoint{}, errors.New("has two schemes")
-	}
-	return parseBare(rest)
-}
-
-func parseTCP(e Endpoint, rest string) (Endpoint, error) {
+// parsePort reads a host and a port, which tcp needs.
+func parsePort(e Endpoint, rest string) (Endpoint, error) {
 	if strings.ContainsAny(rest, "/?#") {
-		return Endpoint{}, errors.New("has a path, which tcp does not take")
+		return Endpoint{}, fmt.Errorf("has a path, which %s does not take", e.Scheme)
 	}
 	host, port, ok := splitPort(rest)
-	if !ok {
+	if addr, err := netip.ParseAddr(unbracket(rest)); err == nil && e.Scheme == IKE {
+		host, ok = addr.String(), false // the colons are its own
+	}
+	if !ok && e.Scheme == TCP {
 		return Endpoint{}, errors.New("has no port: tcp needs one, as in tcp://10.3.11.31:3306")
 	}
-	e, err := setPort(e, port)
-	if err != nil {
-		return Endpoint{}, err
-	}
-	return setHost(e, unbracket(host))
-}
-
-func parseIKE(e Endpoint, rest string) (Endpoint, error) {
-	if strings.ContainsAny(rest, "/?#") {
-		return Endpoint{}, errors.New("has a path, which ike does not take")
-	}
-	if addr, err := netip.ParseAddr(unbracket(rest)); err == nil {
-		e.Port = defaultPort(IKE)
-		return setHost(e, addr.String())
-	}
-	host, port, ok := splitPort(rest)
 	if !ok {
-		port = strconv.Itoa(int(defaultPort(IKE)))
+		port = strconv.Itoa(int(defaultPort(e.Scheme)))
 	}
 	e, err := setPort(e, port)
 	if err != nil {

@@ -1,6 +1,9 @@
 package vpn
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // How long a check takes, before it begins.
 
@@ -10,13 +13,16 @@ func (p *Plan) Quickest() time.Duration {
 	if !p.pings() {
 		return 0
 	}
-	return time.Duration(p.Packets-1)*p.Interval + p.Wait()
+	return p.sending() + p.Wait()
 }
 
 // UntilSilent is how long it takes to be sure that icmp targets are silent.
 func (p *Plan) UntilSilent() time.Duration {
-	return time.Duration(p.Packets-1)*p.Interval + recheckDelay + (silencePackets-1)*silenceSpacing + p.Wait()
+	return p.sending() + recheckDelay + (silencePackets-1)*silenceSpacing + p.Wait()
 }
+
+// sending is how long the packets of the first look take to leave.
+func (p *Plan) sending() time.Duration { return time.Duration(p.Packets-1) * p.Interval }
 
 // Longest is how long the check may take at the most. What is asked by a
 // connection or a name, and the search for a size, may use up all the time.
@@ -31,10 +37,5 @@ func (p *Plan) Longest() time.Duration {
 }
 
 func (p *Plan) pings() bool {
-	for _, t := range p.Targets {
-		if t.Endpoint.Scheme == ICMP {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Targets, func(t Target) bool { return t.Endpoint.Scheme == ICMP })
 }

@@ -33,11 +33,13 @@ type record struct {
 	target   Target
 	resolved bool
 	fault    *Fault // why its name has no address
+	lookup   Look   // of its name, if that was wanted
 	addrs    []*asked
 }
 
 // asked is what is known of one address of a target.
 type asked struct {
+	index    int // the target's place in Plan.Targets
 	addr     netip.Addr
 	packets  []packet     // echo requests by their number
 	attempts []attempt    // connections and questions by their number
@@ -47,9 +49,18 @@ type asked struct {
 	routes   []Route
 	// routesAsked is how often the kernel was asked for the route, also in vain.
 	routesAsked int
-	planned     int  // packets that looks have been made of, so far
-	changes     int  // how often the packets have changed
-	heard       bool // an echo request was answered, however late
+	planned     int // packets that looks have been made of, so far
+	changed     int // how often the packets have changed
+	answers     int // packets and attempts that were answered, however late
+	course      course
+	tallies
+}
+
+// course is what was wanted of one address.
+type course struct {
+	first Look
+	tries []Look // connections
+	path  Look   // how far packets get
 }
 
 // plan numbers the packets of a new look, and gives the number of the first.
@@ -57,6 +68,19 @@ func (a *asked) plan(n int) (first int) {
 	first = a.planned
 	a.planned += n
 	return first
+}
+
+// look makes a look of more packets.
+func (a *asked) look(kind LookKind, packets int, spacing time.Duration) Look {
+	return Look{Kind: kind, Target: a.index, Addr: a.addr, First: a.plan(packets), Packets: packets, Spacing: spacing}
+}
+
+// heard tells whether anything was answered, however late.
+func (a *asked) heard() bool { return a.answers > 0 }
+
+// from are so many packets from a number on, or those of them that are known of.
+func (a *asked) from(first, n int) []packet {
+	return a.packets[min(first, len(a.packets)):min(first+n, len(a.packets))]
 }
 
 // packet is one echo request. It is planned when a look has been wanted that
@@ -94,11 +118,11 @@ const (
 
 func newEvidence(p *Plan) *evidence {
 	e := &evidence{plan: p, wait: p.Wait(), counts: map[string][]counted{}, gone: map[string]*Fault{}}
-	for _, t := range p.Targets {
+	for i, t := range p.Targets {
 		r := &record{target: t}
 		if t.Endpoint.Addr.IsValid() {
 			r.resolved = true
-			r.addrs = []*asked{{addr: t.Endpoint.Addr}}
+			r.addrs = []*asked{{index: i, addr: t.Endpoint.Addr}}
 		}
 		e.targets = append(e.targets, r)
 	}
@@ -158,7 +182,7 @@ func (r *record) resolve(ev Event) {
 	r.resolved, r.fault = true, ev.Fault
 	for _, addr := range ev.Addrs {
 		if len(r.addrs) < maxAddrs && addr.IsValid() && r.address(addr) == nil {
-			r.addrs = append(r.addrs, &asked{addr: addr})
+			r.addrs = append(r.addrs, &asked{index: ev.Target, addr: addr})
 		}
 	}
 }
@@ -174,8 +198,7 @@ func (r *record) address(addr netip.Addr) *asked {
 
 func (a *asked) route(ev Event) {
 	a.routesAsked++
-	switch {
-	case ev.Route != nil && len(a.routes) < maxRoutes:
+	if ev.Route != nil && len(a.routes) < maxRoutes {
 		a.routes = append(a.routes, *ev.Route)
 	}
 }
@@ -189,6 +212,9 @@ func (e *evidence) count(ev Event) {
 		e.counts[ev.Count.Interface] = append(e.counts[ev.Count.Interface], counted{*ev.Count, ev.At})
 	}
 }
+
+// isCounted tells whether an interface has been counted once, or cannot be.
+func (e *evidence) isCounted(name string) bool { return len(e.counts[name]) > 0 || e.gone[name] != nil }
 
 // attempt folds in what became of a connection.
 func (e *evidence) attempt(a *asked, ev Event) {
@@ -207,6 +233,7 @@ func (e *evidence) attempt(a *asked, ev Event) {
 		t.icmp = ev.ICMP
 		return
 	case Answered:
+		count(&a.answers, t.state != answered)
 		t.state = answered
 	case Refused:
 		t.state = refused
@@ -230,7 +257,7 @@ func (e *evidence) packet(a *asked, ev Event) {
 		a.packets = append(a.packets, packet{look: ev.Look})
 	}
 	p := &a.packets[ev.Seq]
-	a.changes++
+	a.changed++
 	switch ev.Kind {
 	case Sent:
 		p.look, p.sent = ev.Look, ev.At
@@ -245,7 +272,7 @@ func (e *evidence) packet(a *asked, ev Event) {
 	case Answered:
 		if p.state != answered {
 			p.look, p.state, p.took = ev.Look, answered, ev.Took
-			a.heard = true
+			a.answers++
 			e.settle(p)
 		}
 	case ICMPError:
@@ -293,16 +320,6 @@ func (e *evidence) pausedIn(from, to time.Duration) (sum time.Duration) {
 // age is how long a packet or an attempt that began at a time has been waited
 // for. Time in which nobody listened does not count.
 func (e *evidence) age(at, now time.Duration) time.Duration { return now - at - e.pausedIn(at, now) }
-
-// lastOfFirst is when the last packet of the first look left; 0 if none has.
-func (a *asked) lastOfFirst() (last time.Duration) {
-	for i := range a.packets {
-		if p := &a.packets[i]; p.look == FirstLook {
-			last = max(last, p.sent)
-		}
-	}
-	return last
-}
 
 // lost tells whether a packet was not answered in time: not yet, if the time is
 // not over.

@@ -1,5 +1,7 @@
 package vpn
 
+import "slices"
+
 // Fate is what became of a target.
 type Fate uint8
 
@@ -14,55 +16,37 @@ const (
 
 // weigh finds the fate of each target.
 func (j *Judge) weigh() {
-	for i, t := range j.plan.Targets {
+	for i, r := range j.ev.targets {
 		switch {
-		case j.chosen[i] == nil:
-			j.fates[i] = j.nameless(j.ev.targets[i])
-		case t.Endpoint.Scheme == ICMP:
+		case j.chosen[i] != nil && r.target.Endpoint.Scheme == ICMP:
 			j.fates[i] = j.pinged(i)
-		default:
+		case j.chosen[i] != nil:
 			j.fates[i] = j.connected(i)
+		case !r.resolved:
+			j.fates[i] = NotKnown
+		case r.fault.isOwn():
+			j.fates[i] = NotAsked
+		default: // its name has no address
+			j.fates[i] = Silent
 		}
 	}
 	j.giveUp()
 }
 
-// nameless is the fate of a target that has no address.
-func (j *Judge) nameless(r *record) Fate {
-	switch {
-	case !r.resolved:
-		return NotKnown
-	case r.fault.isOwn():
-		return NotAsked
-	}
-	return Silent
-}
-
 // pinged is the fate of a target that is asked by echo requests.
 func (j *Judge) pinged(i int) Fate {
 	a := j.chosen[i]
-	sent, voids, heard, old := 0, 0, false, true
-	for k := range a.packets {
-		switch p := &a.packets[k]; {
-		case p.state == answered:
-			heard = true
-		case p.state == void:
-			voids++
-		case p.state >= underWay && p.look == FirstLook:
-			sent++
-			old = old && j.ev.lost(p, j.now)
-		}
-	}
+	f := &a.first
 	switch {
-	case heard:
+	case a.heard():
 		return Answers
 	case !j.stopped && j.anotherMayAnswer(i):
 		return NotKnown
-	case a.icmp != nil && a.icmp.From == a.addr.WithZone(""):
+	case a.saidItself(a.icmp):
 		return SaysNo
-	case sent == 0 && a.own != nil && (voids >= j.plan.Packets || j.stopped):
+	case f.sent() == 0 && a.own != nil && (f.void >= j.plan.Packets || j.stopped):
 		return NotAsked
-	case j.isSilent(i), j.stopped && old && sent >= j.plan.Packets:
+	case j.isSilent(i), j.stopped && f.lost == f.sent() && f.sent() >= j.plan.Packets:
 		return Silent
 	}
 	return NotKnown
@@ -71,20 +55,9 @@ func (j *Judge) pinged(i int) Fate {
 // anotherMayAnswer tells whether an address of a name that it is not judged by has
 // not been asked in full, or may still answer in time.
 func (j *Judge) anotherMayAnswer(i int) bool {
-	for _, a := range j.ev.targets[i].addrs {
-		if a == j.chosen[i] || a.own != nil {
-			continue
-		}
-		if j.firstLook(a) == lookGoesOn {
-			return true
-		}
-		for k := range a.packets {
-			if p := &a.packets[k]; p.look == FirstLook && !j.ev.known(p, j.now) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(j.ev.targets[i].addrs, func(a *asked) bool {
+		return a != j.chosen[i] && a.own == nil && (j.firstLook(a) == lookGoesOn || a.first.known < a.first.sent())
+	})
 }
 
 // isSilent tells whether the silence look at a target is over and found nothing.
@@ -97,17 +70,22 @@ func (j *Judge) isSilent(i int) bool {
 
 // connected is the fate of a target that is asked by connections.
 func (j *Judge) connected(i int) Fate {
-	r := j.ev.targets[i]
-	best, pending := NotKnown, false
-	for _, a := range r.addrs {
-		fate, open := j.ev.connected(a)
-		best = max(best, fate)
-		pending = pending || open || fate > NotAsked && fate < Answers && j.ask.again(a)
-	}
-	if pending && best < Answers {
+	best, open := j.bestOf(i)
+	if open && best < Answers {
 		return NotKnown
 	}
 	return best
+}
+
+// bestOf is the best that became of the attempts to connect to a target, and
+// whether one is still open or to follow.
+func (j *Judge) bestOf(i int) (best Fate, open bool) {
+	for _, a := range j.ev.targets[i].addrs {
+		fate, goesOn := j.ev.connected(a)
+		best = max(best, fate)
+		open = open || goesOn || fate > NotAsked && fate < Answers && j.ask.again(a)
+	}
+	return best, open
 }
 
 // connected is the best that became of the attempts to connect to an address,
@@ -136,14 +114,8 @@ func (e *evidence) connected(a *asked) (best Fate, open bool) {
 // quiet tells whether a connection has had as long to be answered as an echo
 // request has.
 func (j *Judge) quiet(i int) bool {
-	for _, a := range j.ev.targets[i].addrs {
-		for k := range a.attempts {
-			if t := &a.attempts[k]; t.state == underWay && j.ev.age(t.at, j.now) >= j.ev.wait {
-				return true
-			}
-		}
-	}
-	return false
+	isQuiet := func(t attempt) bool { return t.state == underWay && j.ev.age(t.at, j.now) >= j.ev.wait }
+	return slices.ContainsFunc(j.ev.targets[i].addrs, func(a *asked) bool { return slices.ContainsFunc(a.attempts, isQuiet) })
 }
 
 // giveUp takes connections for silent that may still be answered, if waiting
@@ -155,11 +127,8 @@ func (j *Judge) giveUp() {
 	for i, t := range j.plan.Targets {
 		if j.fates[i] == NotKnown && t.Endpoint.Scheme != ICMP && j.quiet(i) &&
 			(j.stopped || dead && t.Role == Far || !dead && j.hostIsSilent(i)) {
-			j.fates[i] = Silent
-			for _, a := range j.ev.targets[i].addrs {
-				best, _ := j.ev.connected(a)
-				j.fates[i] = max(j.fates[i], best)
-			}
+			best, _ := j.bestOf(i)
+			j.fates[i] = max(Silent, best)
 		}
 	}
 }
@@ -167,33 +136,27 @@ func (j *Judge) giveUp() {
 // hostIsSilent tells whether an address of a target is that of a far target which
 // answers no echo request.
 func (j *Judge) hostIsSilent(i int) bool {
-	for k, t := range j.plan.Targets {
-		if t.Role == Far && j.fates[k] == Silent && t.Endpoint.Scheme == ICMP && j.chosen[k] != nil &&
-			j.ev.targets[i].address(j.chosen[k].addr) != nil {
-			return true
-		}
-	}
-	return false
+	return j.any(func(k int, t *Target) bool {
+		return t.isFarPinged() && j.fates[k] == Silent && j.chosen[k] != nil &&
+			j.ev.targets[i].address(j.chosen[k].addr) != nil
+	})
 }
 
 // pingsTellDown tells whether there are far icmp targets, and all that are not
 // known yet are connections that would have to make up for them.
 func (j *Judge) pingsTellDown() bool {
-	pinged := false
-	for i, t := range j.plan.Targets {
-		if t.Role != Far {
-			continue
-		}
-		switch {
-		case j.fates[i] == Answers && j.plan.Limits.MinFar <= 1:
-			return false
+	pinged, up := false, 0
+	for i := range j.plan.Targets {
+		switch t, fate := &j.plan.Targets[i], j.fates[i]; {
+		case t.Role != Far:
+		case fate == Answers:
+			up++
 		case t.Endpoint.Scheme != ICMP:
-		case j.fates[i] == NotKnown:
+		case fate == NotKnown:
 			return false
 		default:
-			pinged = pinged || j.fates[i] == Silent
+			pinged = pinged || fate == Silent
 		}
 	}
-	up, _ := j.count(Far, Answers)
 	return pinged && up < j.plan.Limits.MinFar
 }

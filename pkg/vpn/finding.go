@@ -24,7 +24,7 @@ func (j *Judge) finding(i int) Finding {
 	}
 	f.OffWay = j.offWay(i)
 	f.Uncertain = slices.ContainsFunc(a.routes, func(r Route) bool { return j.plan.Limits.Via.Holding(r) == CannotSay })
-	f.Named, _ = j.loss.named(i)
+	f.Named = j.loss.named(i)
 	f.Size = j.size.finding(i)
 	if f.Fate == NotAsked {
 		f.Reason = j.ownFault(i)
@@ -33,10 +33,10 @@ func (j *Judge) finding(i int) Finding {
 }
 
 // echoes are the figures of the first look at an icmp target, and why it does
-// not answer.
+// not answer. Of one that does not, each packet counts.
 func (j *Judge) echoes(f *Finding, a *asked) {
 	var sum time.Duration
-	timed, late, unsent := 0, 0, false
+	timed, unsent := 0, false
 	for k := range a.packets {
 		p := &a.packets[k]
 		if p.look == Sizes || p.look == Path || p.state == planned || p.state == void {
@@ -44,34 +44,25 @@ func (j *Judge) echoes(f *Finding, a *asked) {
 		}
 		f.Marks = append(f.Marks, j.mark(a, p))
 		unsent = unsent || p.state == failed
-		if !j.ev.known(p, j.now) || f.Fate == Answers && p.look != FirstLook {
-			continue
-		}
-		f.Sent++
-		count(&f.Received, p.inTime())
-		count(&late, p.state == answered && p.late)
-		if p.state == answered && p.paused == 0 {
+		count(&f.Sent, f.Fate != Answers && j.ev.known(p, j.now))
+		if p.look == FirstLook && p.state == answered && p.paused == 0 {
 			sum, timed = sum+p.took, timed+1
 		}
 	}
-	if f.Sent > 0 {
-		f.Loss, f.Measured = percent(f.Sent-f.Received, f.Sent), true
+	if f.Fate == Answers {
+		f.Sent, f.Received = a.first.known, a.first.inTime
 	}
-	if timed > 0 {
-		f.RTA = sum / time.Duration(timed)
-	}
+	f.Figures = newFigures(f.Sent, f.Sent-f.Received, sum/time.Duration(max(timed, 1)))
 	if f.Fate == Answers && f.Received == 0 {
-		f.Late = late
+		f.Late = a.first.answered
 	}
 	switch {
-	case f.Fate >= Answers:
-		if unsent {
-			f.Unsent = a.fault
-		}
-	case a.icmp != nil:
+	case f.Fate < Answers && a.icmp != nil:
 		f.Reason = &Fault{Code: OtherFault, Words: a.icmp.words(a.addr)}
-	default:
+	case f.Fate < Answers:
 		f.Reason = a.fault
+	case unsent:
+		f.Unsent = a.fault
 	}
 }
 
@@ -135,32 +126,32 @@ func (v *Verdict) setStates() {
 		f := &v.Findings[i]
 		gateway := f.Target.Role.isGateway()
 		switch {
+		case v.blames(BlackHole, i):
+			f.State = nagios.Critical
 		case f.Fate == NotKnown, f.Fate == NotAsked, !f.Answers() && gateway:
 			f.State = nagios.Unknown
-		case f.Fate == Answers && v.bypasses(i):
+		case f.Fate == Answers && v.blames(Bypassed, i):
 			f.State = nagios.Critical
 		case f.Answers():
-			f.State = v.quality(*f)
+			f.State = v.quality(f)
 		case filtered && f.Target.Role == Far:
 			f.State = nagios.Warning
 		default:
 			f.State = nagios.Critical
 		}
 	}
-	for _, p := range v.Problems {
-		if p.Cause == BlackHole {
-			for _, i := range p.Targets {
-				v.Findings[i].State = nagios.Critical
-			}
-		}
-	}
+}
+
+// blames tells whether a problem of a cause is about a target.
+func (v *Verdict) blames(c Cause, i int) bool {
+	return slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Cause == c && slices.Contains(p.Targets, i) })
 }
 
 // quality is the state of a target that answers. What is judged of all together
 // is said of each.
-func (v *Verdict) quality(f Finding) nagios.State {
-	switch pinged := f.Target.Role == Far && f.Target.Endpoint.Scheme == ICMP; {
-	case !pinged:
+func (v *Verdict) quality(f *Finding) nagios.State {
+	switch {
+	case !f.Target.isFarPinged():
 		return nagios.OK
 	case v.Alarm != nil:
 		return v.Alarm.State
@@ -168,10 +159,4 @@ func (v *Verdict) quality(f Finding) nagios.State {
 		return nagios.Warning
 	}
 	return nagios.OK
-}
-
-func (v *Verdict) bypasses(i int) bool {
-	return slices.ContainsFunc(v.Problems, func(p Problem) bool {
-		return p.Cause == Bypassed && slices.Contains(p.Targets, i)
-	})
 }

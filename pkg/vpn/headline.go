@@ -1,10 +1,10 @@
 package vpn
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"checkvpn/pkg/nagios"
 )
@@ -62,7 +62,7 @@ func (v Verdict) forms(p Problem) [3]string {
 	case NearDown:
 		return [3]string{"down on our side: our own gateway is unreachable, " + count, "down: our own gateway is unreachable", "our side down"}
 	case ResolverDown:
-		return [3]string{"down: cannot resolve any far host: " + v.whyUnresolved(), "down: cannot resolve any far host", "no addresses"}
+		return [3]string{"down: cannot resolve any far host: " + cmp.Or(why(v.far()...), "nothing was asked"), "down: cannot resolve any far host", "no addresses"}
 	case PeerDown:
 		return [3]string{"down: far gateway unreachable, " + count, "down: far gateway unreachable", "far end down"}
 	case TunnelDown:
@@ -106,17 +106,42 @@ func (v Verdict) notChecked(p Problem) [3]string {
 // answer.
 func (v Verdict) farCount() string {
 	if v.FarTotal == 1 {
-		for _, f := range v.Findings {
-			if f.Target.Role == Far {
-				return "host " + f.Target.Name + verb(v.FarUp, " answers", " does not answer")
-			}
-		}
+		return "host " + v.far()[0].Target.Name + verb(v.FarUp, " answers", " does not answer")
 	}
 	text := fmt.Sprintf("%d of %d hosts %s", v.FarUp, v.FarTotal, verb(v.FarUp, "answers", "answer"))
 	if v.FarUp > 0 && v.FarUp < v.Plan.Limits.MinFar {
 		text += fmt.Sprintf(", %d must", v.Plan.Limits.MinFar)
 	}
 	return text
+}
+
+// far are the findings of far targets that have one of these fates; all of them if
+// none is given.
+func (v Verdict) far(fates ...Fate) (list []Finding) {
+	for _, f := range v.Findings {
+		if f.Target.Role == Far && (fates == nil || slices.Contains(fates, f.Fate)) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// why is the first reason that is known why targets do not answer; else empty.
+func why(list ...Finding) string {
+	for _, f := range list {
+		if f.Reason != nil {
+			return f.Reason.Words
+		}
+	}
+	return ""
+}
+
+// of are the findings that a problem is about.
+func (v Verdict) of(p Problem) (list []Finding) {
+	for _, i := range p.Targets {
+		list = append(list, v.Findings[i])
+	}
+	return list
 }
 
 func verb(n int, one, many string) string {
@@ -135,29 +160,17 @@ func (v Verdict) quick() string {
 	if v.Figures.RTA > 0 {
 		text += ", rta " + Milliseconds(v.Figures.RTA)
 	}
-	return text + v.withheld()
-}
-
-// withheld says that a limit was passed in a time in which this host did not run
-// the check, so that nothing can be said of the way.
-func (v Verdict) withheld() string {
 	if v.Withheld {
-		return ", round-trip times unsure: this host was too busy"
+		// A limit was passed in a time in which this host did not run the check, so
+		// nothing can be said of the way.
+		text += ", round-trip times unsure: this host was too busy"
 	}
-	return ""
+	return text
 }
 
 func (v Verdict) refusals() string {
-	var list []Finding
-	for _, f := range v.Findings {
-		if f.Target.Role == Far && f.Fate == SaysNo {
-			list = append(list, f)
-		}
-	}
-	reason := "refused"
-	if list[0].Reason != nil {
-		reason = list[0].Reason.Words
-	}
+	list := v.far(SaysNo)
+	reason := cmp.Or(why(list[0]), "refused")
 	if v.FarTotal == 1 {
 		return "host " + list[0].Target.Name + " refuses: " + reason
 	}
@@ -166,10 +179,8 @@ func (v Verdict) refusals() string {
 
 // blockedBy says how it is known that traffic passes, and by whom it is blocked.
 func (v Verdict) blockedBy() string {
-	for _, f := range v.Findings {
-		if f.Target.Role == Far && f.Fate == SaysNo && f.Reason != nil {
-			return v.farCount() + ", " + f.Reason.Words
-		}
+	if reason := why(v.far(SaysNo)...); reason != "" {
+		return v.farCount() + ", " + reason
 	}
 	text := v.farCount() + ", but "
 	for _, f := range v.Findings {
@@ -178,21 +189,10 @@ func (v Verdict) blockedBy() string {
 			break
 		}
 	}
-	for _, f := range v.Findings {
-		if f.Target.Role == Far && f.Reason != nil {
-			return text + ": " + f.Reason.Words
-		}
+	if reason := why(v.far()...); reason != "" {
+		text += ": " + reason
 	}
 	return text
-}
-
-func (v Verdict) whyUnresolved() string {
-	for _, f := range v.Findings {
-		if f.Target.Role == Far && f.Reason != nil {
-			return f.Reason.Words
-		}
-	}
-	return "nothing was asked"
 }
 
 func (v Verdict) gateways() string {
@@ -204,29 +204,22 @@ func (v Verdict) gateways() string {
 
 // wrongWay says which way traffic takes in place of the tunnel.
 func (v Verdict) wrongWay(p Problem) string {
-	var far, others []Finding
-	for _, i := range p.Targets {
-		if f := v.Findings[i]; f.Target.Role == Far {
-			far = append(far, f)
-		} else {
-			others = append(others, f)
-		}
+	about, far := v.of(p), 0
+	for _, f := range about {
+		count(&far, f.Target.Role == Far)
 	}
 	to, way := "", "as the counters of "+v.Plan.Limits.Via.String()+" show"
-	for _, i := range p.Targets {
-		if f := v.Findings[i]; f.OffWay != nil {
-			way = f.OffWay.String() + " and not via " + v.Plan.Limits.Via.String()
-			break
-		}
+	if n := slices.IndexFunc(about, func(f Finding) bool { return f.OffWay != nil }); n >= 0 {
+		way = about[n].OffWay.String() + " and not via " + v.Plan.Limits.Via.String()
 	}
 	if v.noInterface != nil {
 		way = "for there is no interface " + v.Plan.Limits.Via.Interface
 	}
 	switch {
-	case len(far) == 0 && len(others) > 0:
-		to = fmt.Sprintf("to %s %s ", others[0].Target.Role, strings.TrimPrefix(names(others, maxNames), ": "))
-	case len(far) < v.FarUp:
-		to = fmt.Sprintf("to %d of them ", len(far))
+	case far == 0 && len(about) > 0:
+		to = fmt.Sprintf("to %s %s ", about[0].Target.Role, strings.TrimPrefix(names(about, maxNames), ": "))
+	case far < v.FarUp:
+		to = fmt.Sprintf("to %d of them ", far)
 	}
 	return fmt.Sprintf("%s, but traffic %sleaves outside the tunnel, %s", v.farCount(), to, way)
 }
@@ -235,8 +228,8 @@ func (v Verdict) wrongWay(p Problem) string {
 // whole is a route, a firewall or a subnet; then single hosts.
 func (v Verdict) exceptions(p Problem, most int) string {
 	var silent, refusing, named, stuck []Finding
-	for _, i := range p.Targets {
-		switch f := v.Findings[i]; {
+	for _, f := range v.of(p) {
+		switch {
 		case f.Fate == SaysNo:
 			refusing = append(refusing, f)
 		case !f.Answers():
@@ -248,43 +241,37 @@ func (v Verdict) exceptions(p Problem, most int) string {
 		}
 	}
 	var parts []string
+	add := func(list []Finding, before, one, many string) {
+		if n := len(list); n > 0 {
+			parts = append(parts, fmt.Sprintf("%s%d of %d hosts%s%s", before, n, v.FarTotal, verb(n, one, many), names(list, most)))
+		}
+	}
 	if groups := v.silentGroups(); len(groups) > 0 {
 		parts = append(parts, verb(len(groups), "group ", "groups ")+strings.Join(groups, ", ")+" silent")
 		silent = slices.DeleteFunc(silent, func(f Finding) bool { return slices.Contains(groups, f.Target.Group) })
 	}
-	if len(silent) > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d hosts %s silent%s", len(silent), v.FarTotal, verb(len(silent), "is", "are"), names(silent, most)))
+	add(silent, "", " is silent", " are silent")
+	add(refusing, "", " refuses", " refuse")
+	add(stuck, fmt.Sprintf("packets of %d bytes do not pass to ", v.Plan.MTU), "", "")
+	add(named, "", " loses packets", " lose packets")
+	text := strings.Join(parts, ", ")
+	if len(named) > 0 && most > 0 {
+		text += " (" + named[0].Named + ")"
 	}
-	if len(refusing) > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d hosts %s%s", len(refusing), v.FarTotal, verb(len(refusing), "refuses", "refuse"), names(refusing, most)))
-	}
-	if len(stuck) > 0 {
-		parts = append(parts, fmt.Sprintf("packets of %d bytes do not pass to %d of %d hosts%s", v.Plan.MTU, len(stuck), v.FarTotal, names(stuck, most)))
-	}
-	if len(named) > 0 {
-		text := fmt.Sprintf("%d of %d hosts %s packets%s", len(named), v.FarTotal, verb(len(named), "loses", "lose"), names(named, most))
-		if most > 0 {
-			text += " (" + named[0].Named + ")"
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ", ")
+	return text
 }
 
 // silentGroups are the groups of two hosts or more of which none answers.
 func (v Verdict) silentGroups() (groups []string) {
-	answering, asked := map[string]int{}, map[string]int{}
+	silent, asked := map[string]int{}, map[string]int{}
 	for _, f := range v.Findings {
-		if g := f.Target.Group; g != "" {
-			asked[g]++
-			if f.Fate != Silent {
-				answering[g]++
-			}
+		asked[f.Target.Group]++
+		if f.Fate == Silent {
+			silent[f.Target.Group]++
 		}
 	}
 	for _, f := range v.Findings {
-		g := f.Target.Group
-		if asked[g] > 1 && answering[g] == 0 && !slices.Contains(groups, g) {
+		if g := f.Target.Group; g != "" && asked[g] > 1 && silent[g] == asked[g] && !slices.Contains(groups, g) {
 			groups = append(groups, g)
 		}
 	}
@@ -312,14 +299,11 @@ func names(list []Finding, most int) string {
 
 // failures names what the tunnel is for and does not work.
 func (v Verdict) failures(p Problem, most int) string {
-	var failing []Finding
-	for _, i := range p.Targets {
-		failing = append(failing, v.Findings[i])
-	}
+	failing := v.of(p)
 	_, asked := v.Role(p.Role.Name)
 	text := fmt.Sprintf("%d of %d %s targets %s%s", len(failing), asked, p.Role, verb(len(failing), "fails", "fail"), names(failing, most))
-	if len(failing) == 1 && failing[0].Reason != nil && most > 0 {
-		text += " (" + failing[0].Reason.Words + ")"
+	if reason := why(failing...); len(failing) == 1 && reason != "" && most > 0 {
+		text += " (" + reason + ")"
 	}
 	return text
 }
@@ -342,7 +326,7 @@ func (a *Alarm) words(l Limits) string {
 		parts = append(parts, fmt.Sprintf("%d %s came too late to count", a.Late, plural(a.Late, "answer")))
 	}
 	if a.ByRTA {
-		parts = append(parts, fmt.Sprintf("rta %s (limit %s ms)", Milliseconds(time.Duration(a.First*float64(time.Millisecond))), pair.RTA))
+		parts = append(parts, fmt.Sprintf("rta %s (limit %s ms)", Milliseconds(a.First), pair.RTA))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -352,5 +336,5 @@ func (a *Alarm) figures() string {
 	if a.ByLoss {
 		return "loss " + Percent(percent(a.Lost, a.Known))
 	}
-	return "rta " + Milliseconds(time.Duration(a.First*float64(time.Millisecond)))
+	return "rta " + Milliseconds(a.First)
 }

@@ -1,8 +1,8 @@
 package vpn
 
 import (
-	"container/heap"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -87,7 +87,13 @@ type imagined struct {
 	now     time.Duration
 	started map[Look]bool
 	running map[Look]bool
-	queue   queue
+	queue   []*happening // in the order of their times
+}
+
+// happening is an event to come, and the look that it belongs to.
+type happening struct {
+	event Event
+	look  Look
 }
 
 // want begins the looks that were never wanted before. What is not wanted any
@@ -111,35 +117,35 @@ func (m *imagined) begin(l Look) {
 		if e.Kind, e.Fault = Resolved, fault; fault == nil {
 			e.Addrs = []netip.Addr{addr}
 		}
-		m.queue.put(l, e)
 	case AskRoute:
 		route := m.world.Route(l)
 		e.Kind, e.Route = Routed, &route
-		m.queue.put(l, e)
 	case Count:
 		e.Kind, e.Count = Counted, &Counters{Interface: l.Interface}
-		m.queue.put(l, e)
 	case Connect:
 		m.connect(l, e)
+		return
 	default:
 		m.echo(l, e)
+		return
 	}
+	m.put(l, e)
 }
 
 func (m *imagined) connect(l Look, e Event) {
 	if e.Fault = m.world.Local(l); e.Fault != nil {
 		e.Kind = LocalError
-		m.queue.put(l, e)
+		m.put(l, e)
 		return
 	}
 	e.Kind = Sent
-	m.queue.put(l, e)
+	m.put(l, e)
 	end := m.world.Connect(l)
 	if end.Kind == "" {
 		end = Event{Kind: AttemptOver, Took: l.Limit, Fault: &Fault{Code: Timeout, Words: "no answer in time"}}
 	}
 	end.At, end.Target, end.Look, end.Addr, end.Seq = m.now+end.Took, l.Target, l.Kind, l.Addr, l.First
-	m.queue.put(l, end)
+	m.put(l, end)
 }
 
 func (m *imagined) echo(l Look, e Event) {
@@ -148,18 +154,18 @@ func (m *imagined) echo(l Look, e Event) {
 		e.Kind, e.At, e.Seq, e.Took, e.ICMP = Sent, at, l.First+i, 0, nil
 		if e.Fault = m.world.Local(l); e.Fault != nil {
 			e.Kind = LocalError
-			m.queue.put(l, e)
+			m.put(l, e)
 			continue
 		}
-		m.queue.put(l, e)
+		m.put(l, e)
 		if e.ICMP = m.world.ICMP(l, i); e.ICMP != nil {
 			e.Kind, e.At = ICMPError, at+m.world.Trip
-			m.queue.put(l, e)
+			m.put(l, e)
 			continue
 		}
 		if took, ok := m.world.Echo(l, at, l.BytesOf(i)); ok {
 			e.Kind, e.At, e.Took = Answered, at+took, took
-			m.queue.put(l, e)
+			m.put(l, e)
 		}
 	}
 }
@@ -167,13 +173,13 @@ func (m *imagined) echo(l Look, e Event) {
 // advance goes to the next moment at which something happens, and takes in all
 // that happens then.
 func (m *imagined) advance(wake time.Duration) {
-	next := max(wake, m.now)
 	if len(m.queue) > 0 {
-		next = max(m.now, min(next, m.queue[0].event.At))
+		wake = min(wake, m.queue[0].event.At)
 	}
-	m.now = next
+	m.now = max(m.now, wake)
 	for len(m.queue) > 0 && m.queue[0].event.At <= m.now {
-		h := heap.Pop(&m.queue).(happening)
+		h := m.queue[0]
+		m.queue = m.queue[1:]
 		if m.running[h.look] {
 			m.record(h.event)
 			m.judge.Add(h.event)
@@ -181,28 +187,13 @@ func (m *imagined) advance(wake time.Duration) {
 	}
 }
 
-// happening is an event to come, and the look that it belongs to.
-type happening struct {
-	event Event
-	look  Look
-	order int // of those at the same time
-}
-
-type queue []happening
-
-func (q *queue) put(l Look, e Event) { heap.Push(q, happening{e, l, len(*q)}) }
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	if q[i].event.At != q[j].event.At {
-		return q[i].event.At < q[j].event.At
-	}
-	return q[i].order < q[j].order
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(happening)) }
-func (q *queue) Pop() any {
-	last := (*q)[len(*q)-1]
-	*q = (*q)[:len(*q)-1]
-	return last
+// put has an event happen at its time, after all those of the same time.
+func (m *imagined) put(l Look, e Event) {
+	place, _ := slices.BinarySearchFunc(m.queue, e.At, func(h *happening, at time.Duration) int {
+		if h.event.At <= at {
+			return -1
+		}
+		return 1
+	})
+	m.queue = slices.Insert(m.queue, place, &happening{e, l})
 }

@@ -2,7 +2,6 @@ package vpn
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -55,23 +54,20 @@ func (j *Judge) Step(now time.Duration) (Wants, bool) {
 	j.size.step(j, now)
 	j.undecided = j.open()
 	j.closing = j.closing || !j.undecided
-	if j.stopped || !j.undecided && j.closed() {
+	if j.stopped || !j.undecided && len(j.ask.last()) == 0 {
 		return Wants{}, true
 	}
 	return j.ask.wants(), false
 }
 
-// choose finds for each target the address that says most of it. Of several
+// choose brings the tallies up to date, and finds for each target the address that says most of it. Of several
 // that are as good it is the first: the order is the resolver's.
 func (j *Judge) choose() {
 	for i, r := range j.ev.targets {
-		if len(r.addrs) == 0 {
-			continue
+		for _, a := range r.addrs {
+			j.ev.tally(a, j.now)
 		}
-		if j.chosen[i] == nil {
-			j.chosen[i] = r.addrs[0]
-		}
-		if len(r.addrs) > 1 {
+		if len(r.addrs) > 0 {
 			j.chosen[i] = slices.MaxFunc(r.addrs, (*asked).compare)
 		}
 	}
@@ -80,50 +76,34 @@ func (j *Judge) choose() {
 // compare tells which of two addresses of a name says more of the target: one
 // that could not be asked, by our own fault, says the least.
 func (a *asked) compare(b *asked) int {
-	if n := cmp.Compare(a.answers(), b.answers()); n != 0 || (a.own == nil) == (b.own == nil) {
+	switch n := cmp.Compare(a.answers, b.answers); {
+	case n != 0 || (a.own == nil) == (b.own == nil):
 		return n
-	}
-	if a.own != nil {
+	case a.own != nil:
 		return -1
 	}
 	return 1
 }
 
-// answers is how many packets and attempts were answered, however late.
-func (a *asked) answers() (n int) {
-	for i := range a.packets {
-		if a.packets[i].state == answered {
-			n++
-		}
-	}
-	for i := range a.attempts {
-		if a.attempts[i].state == answered {
-			n++
-		}
-	}
-	return n
-}
-
 // farPinged are the far icmp targets that the loss test can look at: of a name
 // with several addresses it must be clear which one is looked at.
-func (j *Judge) farPinged() []lossTarget {
+func (j *Judge) farPinged() []*asked {
 	list := j.ask.far[:0]
-	for i, t := range j.plan.Targets {
-		if t.Role != Far || t.Endpoint.Scheme != ICMP || j.chosen[i] == nil {
-			continue
+	for i := range j.plan.Targets {
+		if j.plan.Targets[i].isFarPinged() && j.chosen[i] != nil && j.oneChosen(j.ev.targets[i]) {
+			list = append(list, j.chosen[i])
 		}
-		if r := j.ev.targets[i]; len(r.addrs) > 1 && !j.oneChosen(r) {
-			continue
-		}
-		list = append(list, lossTarget{index: i, asked: j.chosen[i]})
 	}
 	j.ask.far = list
 	return list
 }
 
-// oneChosen tells whether one address has answered its first look in full, or
-// all first looks are over.
+// oneChosen tells whether it is clear which of its addresses a target is looked
+// at by: one has answered its first look in full, or all first looks are over.
 func (j *Judge) oneChosen(r *record) bool {
+	if len(r.addrs) == 1 {
+		return true
+	}
 	all := true
 	for _, a := range r.addrs {
 		switch j.firstLook(a) {
@@ -147,41 +127,35 @@ const (
 
 // firstLook is how far the first look at an address is.
 func (j *Judge) firstLook(a *asked) progress {
-	var last time.Duration
-	done, all := 0, true
-	for i := range a.packets {
-		switch p := &a.packets[i]; {
-		case p.look != FirstLook:
-		case p.state == planned:
-			return lookGoesOn
-		default:
-			done++
-			last = max(last, p.sent)
-			all = all && p.state == answered
-		}
-	}
-	switch {
-	case done < j.plan.Packets:
+	switch f := &a.first; {
+	case f.done < j.plan.Packets:
 		return lookGoesOn
-	case all:
+	case f.answered == f.done:
 		return lookAnswered
-	case j.ev.age(last, j.now) >= recheckDelay:
+	case j.ev.age(f.last, j.now) >= recheckDelay:
 		return lookOver
 	}
 	return lookGoesOn
 }
 
-// count counts the targets of a role that have a fate, and all of them.
-func (j *Judge) count(r Role, f Fate) (n, total int) {
-	for i, t := range j.plan.Targets {
-		if t.Role == r {
-			total++
-			if j.fates[i] == f {
-				n++
-			}
+// any tells whether something is so of any target.
+func (j *Judge) any(is func(i int, t *Target) bool) bool {
+	for i := range j.plan.Targets {
+		if is(i, &j.plan.Targets[i]) {
+			return true
 		}
 	}
-	return n, total
+	return false
+}
+
+// where are the targets of which something is so.
+func (j *Judge) where(is func(i int, t *Target) bool) (list []int) {
+	for i := range j.plan.Targets {
+		if is(i, &j.plan.Targets[i]) {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // summary is what the fates of all targets come to.
@@ -194,24 +168,17 @@ type summary struct {
 
 func (j *Judge) sumUp() summary {
 	s := summary{firstFar: -1}
+	var n [Answers + 1]int
 	for i, t := range j.plan.Targets {
 		if t.Role != Far {
 			continue
 		}
+		n[j.fates[i]]++
 		if s.firstFar < 0 && j.chosen[i] != nil {
 			s.firstFar = i
 		}
-		switch j.fates[i] {
-		case Answers:
-			s.up++
-		case NotKnown:
-			s.perhaps++
-		case NotAsked:
-			s.unasked++
-		case Silent:
-			s.silent++
-		}
 	}
+	s.up, s.perhaps, s.unasked, s.silent = n[Answers], n[NotKnown], n[NotAsked], n[Silent]
 	// A check that has ended says so if any far target was asked for as long as an
 	// answer counts.
 	if j.stopped && s.silent > 0 {
@@ -224,41 +191,26 @@ func (j *Judge) sumUp() summary {
 
 // open tells whether anything may still change the verdict.
 func (j *Judge) open() bool {
-	for i, t := range j.plan.Targets {
-		if j.fates[i] == NotKnown && (!j.sum.down || !j.decidedWithout(i, t)) {
-			return true
-		}
-	}
-	return !j.sum.down && (!j.loss.over || j.size.open || j.choosing() || j.measuring())
+	return j.any(func(i int, t *Target) bool { return j.fates[i] == NotKnown && (!j.sum.down || !j.decidedWithout(i, t)) }) ||
+		!j.sum.down && (!j.loss.over || j.size.open || j.any(j.isBeingChosen) || j.any(j.isBeingMeasured))
 }
 
-// measuring tells whether the first look at a target that answers goes on. One
+// isBeingMeasured tells whether the first look at a target that answers goes on. One
 // answer is enough to judge a gateway by, but its figures are of all packets.
-func (j *Judge) measuring() bool {
-	for i, t := range j.plan.Targets {
-		if t.Endpoint.Scheme == ICMP && t.Role != Far && j.fates[i] == Answers && j.firstLook(j.chosen[i]) == lookGoesOn {
-			return true
-		}
-	}
-	return false
+func (j *Judge) isBeingMeasured(i int, t *Target) bool {
+	return t.Endpoint.Scheme == ICMP && t.Role != Far && j.fates[i] == Answers && j.firstLook(j.chosen[i]) == lookGoesOn
 }
 
-// choosing tells whether it is not clear yet by which of its addresses a far
+// isBeingChosen tells whether it is not clear yet by which of its addresses a far
 // icmp target is measured.
-func (j *Judge) choosing() bool {
-	for i, t := range j.plan.Targets {
-		r := j.ev.targets[i]
-		if t.Role == Far && t.Endpoint.Scheme == ICMP && len(r.addrs) > 1 && j.fates[i] != NotAsked && !j.oneChosen(r) {
-			return true
-		}
-	}
-	return false
+func (j *Judge) isBeingChosen(i int, t *Target) bool {
+	return t.isFarPinged() && j.fates[i] != NotAsked && !j.oneChosen(j.ev.targets[i])
 }
 
 // decidedWithout tells whether the verdict on a dead tunnel does not wait for a
 // target: further far ones, and what is behind the tunnel if it had as long to
 // answer as an echo request has.
-func (j *Judge) decidedWithout(i int, t Target) bool {
+func (j *Judge) decidedWithout(i int, t *Target) bool {
 	switch {
 	case t.Role == Far:
 		return true
@@ -266,29 +218,7 @@ func (j *Judge) decidedWithout(i int, t Target) bool {
 		return false
 	case t.Endpoint.Scheme == ICMP:
 		first := j.chosen[i] != nil && j.firstLook(j.chosen[i]) != lookGoesOn
-		return first && j.ev.age(j.chosen[i].lastOfFirst(), j.now) >= j.ev.wait
+		return first && j.ev.age(j.chosen[i].first.last, j.now) >= j.ev.wait
 	}
 	return j.quiet(i)
-}
-
-// closed tells whether what is asked last of all has been asked: routes may have
-// changed meanwhile, and counters tell what passed.
-func (j *Judge) closed() bool {
-	for _, l := range j.ask.last() {
-		switch l.Kind {
-		case AskRoute:
-			if j.address(l.Target, l.Addr).routesAsked < 2 {
-				return false
-			}
-		case Count:
-			if j.ev.gone[l.Interface] == nil && len(j.ev.counts[l.Interface]) < 2 {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func (j *Judge) address(target int, addr netip.Addr) *asked {
-	return j.ev.targets[target].address(addr)
 }

@@ -27,12 +27,7 @@ func (v Verdict) Lines(all bool, below func(Finding) []string) (lines []string) 
 }
 
 // Ordered are the findings in the order of Lines.
-func (v Verdict) Ordered() (list []Finding) {
-	for _, part := range v.parts(true) {
-		list = append(list, part...)
-	}
-	return list
-}
+func (v Verdict) Ordered() []Finding { return slices.Concat(v.parts(true)...) }
 
 // fewest is how many targets without a group share a line at least.
 const fewest = 4
@@ -54,12 +49,11 @@ func (v Verdict) parts(all bool) (parts [][]Finding) {
 	}
 	for _, k := range order {
 		list := byGroup[k]
-		if !all && !k.role.isGateway() && (k.group != "" && len(list) > 1 || len(list) >= fewest || v.untested(list[0])) && v.sayTheSame(list) {
+		together := k.group != "" && len(list) > 1 || len(list) >= fewest || v.untested(list[0])
+		if !all && !k.role.isGateway() && together && v.sayTheSame(list) {
 			parts = append(parts, list)
-			continue
-		}
-		for _, f := range list {
-			parts = append(parts, []Finding{f})
+		} else {
+			parts = slices.AppendSeq(parts, slices.Chunk(list, 1))
 		}
 	}
 	slices.SortStableFunc(parts, func(a, b []Finding) int {
@@ -82,15 +76,8 @@ func place(f Finding) int {
 // sayTheSame tells whether one line serves for several findings.
 func (v Verdict) sayTheSame(list []Finding) bool {
 	return !slices.ContainsFunc(list, func(f Finding) bool {
-		return f.Fate != list[0].Fate || f.State != list[0].State || reasonOf(f) != reasonOf(list[0]) || len(v.besides(f)) > 0
+		return f.Fate != list[0].Fate || f.State != list[0].State || why(f) != why(list[0]) || len(v.besides(f)) > 0
 	})
-}
-
-func reasonOf(f Finding) string {
-	if f.Reason == nil {
-		return ""
-	}
-	return f.Reason.Words
 }
 
 // untested tells whether a target was left alone, because the tunnel is down.
@@ -111,8 +98,6 @@ func (v Verdict) shared(list []Finding) string {
 	}
 	text := fmt.Sprintf("[%s] %s: ", first.State, name)
 	switch {
-	case v.untested(first):
-		return text + fmt.Sprintf("%d %s not tested, the tunnel is down", n, what)
 	case first.Fate == Answers:
 		return text + fmt.Sprintf("%d of %d %s answer%s", n, n, what, jointFigures(list))
 	case first.Fate == NotKnown, first.Fate == NotAsked:
@@ -189,7 +174,7 @@ func (v Verdict) Line(f Finding) string {
 // is well.
 func (v Verdict) Note(f Finding) string {
 	var parts []string
-	if f.Reason != nil && f.Fate != Answers {
+	if f.Fate != Answers && f.Reason != nil {
 		parts = append(parts, f.Reason.Words)
 	}
 	if f.Fate == Answers && f.Answer != "" {

@@ -41,17 +41,14 @@ type Look struct {
 
 // descriptors is how many file descriptors a look holds at most. Looks by the
 // echo sockets share theirs, which are kept free beforehand.
-func (l Look) descriptors(p *Plan) int {
+func (l Look) descriptors() int {
 	switch l.Kind {
 	case Resolving:
 		return 4 // a socket for each address family, and files like hosts
 	case FirstLook, LossLook, Control:
 		return 1
 	case Connect:
-		if p.Targets[l.Target].Endpoint.Scheme == IKE {
-			return 2 // two ports
-		}
-		return 2 // the connection, and its error queue
+		return 2 // the connection, and its error queue; two ports of ike
 	}
 	return 0
 }

@@ -63,11 +63,11 @@ type lossTest struct {
 // Alarm is by which figures the loss test says that the tunnel is degraded.
 type Alarm struct {
 	State        nagios.State
-	Lost, Known  int     // packets that were lost, of those of which it is known
-	Late         int     // answers that came too late to count
-	ByLoss       bool    // the loss breaks the limit
-	ByRTA        bool    // the round-trip average breaks the limit
-	First, Again float64 // the round-trip averages of the first look and of the loss look, ms; 0 if not measured
+	Lost, Known  int           // packets that were lost, of those of which it is known
+	Late         int           // answers that came too late to count
+	ByLoss       bool          // the loss breaks the limit
+	ByRTA        bool          // the round-trip average breaks the limit
+	First, Again time.Duration // the round-trip averages of the first look and of the loss look; 0 if not measured
 }
 
 type control struct {
@@ -81,7 +81,7 @@ func newLossTest(p *Plan, ev *evidence) *lossTest {
 
 // step looks at the evidence at a time. far are the far icmp targets that have
 // an address. It is called when events were added, and when wake has come.
-func (t *lossTest) step(far []lossTarget, now time.Duration) {
+func (t *lossTest) step(far []*asked, now time.Duration) {
 	t.now, t.wake = now, 0
 	t.looks = t.looks[:0]
 	t.passages = t.passages[:0]
@@ -106,44 +106,37 @@ func (t *lossTest) step(far []lossTarget, now time.Duration) {
 	}
 }
 
-// gather brings the figures of each host up to date. A host whose address is
-// another now begins anew.
-func (t *lossTest) gather(far []lossTarget) {
+// gather finds the hosts that anything could be sent to, and brings their tallies
+// up to date. A host whose address is another now begins anew.
+func (t *lossTest) gather(far []*asked) {
 	t.hosts = t.hosts[:0]
-	for _, target := range far {
-		h := t.places[target.index]
-		if h == nil || h.asked != target.asked {
+	for _, a := range far {
+		h := t.places[a.index]
+		if h == nil || h.asked != a {
 			if h != nil {
 				h.stage = letGo // in the pool
 			}
-			h = &lossHost{lossTarget: target, late: t.gathered, changes: -1}
-			t.places[target.index] = h
+			h = &lossHost{asked: a, late: t.gathered}
+			t.places[a.index] = h
 		}
-		h.refresh(t.ev, t.now)
-		if h.isLeftOut() {
-			continue
+		t.ev.tally(h.asked, t.now)
+		if leftOut := h.own != nil && h.first.sent() == 0 && !h.heard(); !leftOut {
+			t.hosts = append(t.hosts, h)
 		}
-		t.hosts = append(t.hosts, h)
 	}
 }
 
 // isOver tells whether nothing more is to be learnt.
 func (t *lossTest) isOver() bool {
-	if t.alarm != nil {
+	switch {
+	case t.alarm != nil:
 		return true
-	}
-	if t.wide {
+	case t.wide:
 		return false
 	}
-	for _, h := range t.hosts {
-		switch {
-		case h.stage == atFirstLook, h.stage == atSilenceLook, h.stage == atLossLook:
-			return false
-		case h.first.known < h.first.sent():
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(t.hosts, func(h *lossHost) bool {
+		return h.stage == atFirstLook || h.stage == atSilenceLook || h.stage == atLossLook || !h.isFirstKnown()
+	})
 }
 
 // want lists the looks that shall run now, the most important first, and finds
@@ -164,16 +157,13 @@ func (t *lossTest) want() {
 
 func (t *lossTest) wantSilence() {
 	late := t.lateAt > 0 && t.now >= t.lateAt
-	var groups map[string]bool
+	var groups []string
 	for _, h := range t.hosts {
 		if h.stage != atSilenceLook && h.stage != foundSilent {
 			continue
 		}
-		if group := t.plan.Targets[h.index].Group; late && !groups[group] {
-			if groups == nil {
-				groups = map[string]bool{}
-			}
-			groups[group] = true
+		if group := t.plan.Targets[h.index].Group; late && !slices.Contains(groups, group) {
+			groups = append(groups, group)
 			h.quick.lateAt = t.lateAt
 		}
 		looks, wake := h.quick.wants(t.ev, t.now)
@@ -191,7 +181,7 @@ func (t *lossTest) wantSilence() {
 // that for each other.
 func (t *lossTest) wantControls() {
 	t.controls = slices.DeleteFunc(t.controls, func(c control) bool {
-		packets := c.host.asked.packets
+		packets := c.host.packets
 		return len(packets) > c.look.First && t.ev.known(&packets[c.look.First], t.now)
 	})
 	left := false
@@ -211,11 +201,11 @@ func (t *lossTest) nextControl() {
 	for i := range t.hosts {
 		place := (t.turn + i) % len(t.hosts)
 		h := t.hosts[place]
-		if !h.isControl() {
+		if h.stage != letGo || !h.isClean() {
 			continue
 		}
 		t.turn, t.controlAt = place+1, t.now
-		t.controls = append(t.controls, control{h, Look{Kind: Control, Target: h.index, Addr: h.asked.addr, First: h.asked.plan(1), Packets: 1}})
+		t.controls = append(t.controls, control{h, h.asked.look(Control, 1, 0)})
 		return
 	}
 }
@@ -231,12 +221,3 @@ func (t *lossTest) stageOf(i int) stage {
 
 // isSilent tells whether a far icmp target is silent.
 func (t *lossTest) isSilent(i int) bool { return t.stageOf(i) == foundSilent }
-
-// lossOf is how many packets to a far icmp target were lost, of those of the
-// measurement of which it is known: what the words about a named one say.
-func (t *lossTest) lossOf(i int) (lost, known int) {
-	if h := t.places[i]; h != nil && h.look.Packets > 0 {
-		return h.measured().lost, h.measured().known
-	}
-	return 0, 0
-}

@@ -468,7 +468,7 @@ func TestAnotherAddress(t *testing.T) {
 	s, _ := check(2, fixed(20*ms).first(2), func(_ *simulation, p *Plan) { p.End = 700 * ms })
 	test := s.test()
 	other := &asked{addr: netip.MustParseAddr("10.3.9.9")}
-	test.step([]lossTarget{{0, other}, {1, test.places[1].asked}}, s.now)
+	test.step([]*asked{other, test.places[1].asked}, s.now)
 	if test.stageOf(0) != atFirstLook {
 		t.Errorf("at stage %d, want the first", test.stageOf(0))
 	}
@@ -505,7 +505,7 @@ func benchmarkEvents(k int) (*bareTest, []Event) {
 	}
 	// All have room for their packets, as after the first of them.
 	for _, t := range b.far {
-		t.asked.packets = make([]packet, 0, 5)
+		t.packets = make([]packet, 0, 5)
 	}
 	return b, events
 }

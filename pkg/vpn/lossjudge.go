@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -12,7 +13,7 @@ import (
 // firstRTA is the round-trip average of the first look at all hosts.
 func (t *lossTest) firstRTA() (a average) {
 	for _, h := range t.hosts {
-		a.add(h.trips)
+		a = a.plus(h.trips.usual())
 	}
 	return a
 }
@@ -20,21 +21,19 @@ func (t *lossTest) firstRTA() (a average) {
 // againRTA is the round-trip average of the first packets of the loss looks of
 // the pool, and whether these are not all known yet.
 func (t *lossTest) againRTA() (a average, pending bool) {
-	for _, h := range t.pool {
-		if h.stage != atLossLook {
-			continue
-		}
+	for _, h := range t.measuredPool() {
 		var r roundTrips
-		known, voids := 0, 0
-		h.firstPackets(settledPackets, func(p *packet) {
-			count(&known, t.ev.known(p, t.now))
-			count(&voids, p.state == void)
+		known := 0
+		packets := h.measuredPackets(settledPackets)
+		for i := range packets {
+			p := &packets[i]
+			count(&known, p.state == void || t.ev.known(p, t.now))
 			if p.state == answered {
 				r.add(p.took, p.paused)
 			}
-		})
-		a.add(r)
-		pending = pending || known+voids < min(settledPackets, h.look.Packets)
+		}
+		a = a.plus(r.usual())
+		pending = pending || known < min(settledPackets, h.look.Packets)
 	}
 	return a, pending && !t.stopped
 }
@@ -52,9 +51,19 @@ func (t *lossTest) mayBreakRTA(a average) bool {
 // isWithheld tells whether a round-trip average may break a limit, or not: for a
 // time this program did not run.
 func (t *lossTest) isWithheld() bool {
-	f := t.firstRTA()
-	r := &t.plan.Limits
-	return t.alarm == nil && (f.mayBreak(r.Warning.RTA) && !f.breaks(r.Warning.RTA) || f.mayBreak(r.Critical.RTA) && !f.breaks(r.Critical.RTA))
+	first, r := t.firstRTA(), &t.plan.Limits
+	isUnsure := func(l nagios.Limit) bool { return first.mayBreak(l) && !first.breaks(l) }
+	return t.alarm == nil && (isUnsure(r.Warning.RTA) || isUnsure(r.Critical.RTA))
+}
+
+// measuredPool are those of the pool whose loss is still measured.
+func (t *lossTest) measuredPool() (pool []*lossHost) {
+	for _, h := range t.pool {
+		if h.stage == atLossLook {
+			pool = append(pool, h)
+		}
+	}
+	return pool
 }
 
 // together is what the pool has come to.
@@ -63,27 +72,21 @@ type together struct {
 	shortest     int // packets that have left to each
 	unanswered   int // of these
 	lost         int
-	sent, rest   int // in the end, and of these not known yet
+	all, rest    int // packets in the end, and of these not known yet
 	first, again average
 	pending      bool // again is not all known yet
 }
 
 func (t *lossTest) sumUp() together {
-	s := together{shortest: math.MaxInt, first: t.firstRTA()}
-	for _, h := range t.pool {
-		if h.stage != atLossLook {
-			continue
-		}
-		m := h.measured()
-		n, rest := h.size(t.stopped)
-		s.hosts++
-		s.shortest = min(s.shortest, m.sent())
-		s.lost, s.sent, s.rest = s.lost+m.lost, s.sent+n, s.rest+rest
+	pool := t.measuredPool()
+	s := together{hosts: len(pool), shortest: math.MaxInt, first: t.firstRTA()}
+	for _, h := range pool {
+		m := h.measure(t.stopped)
+		s.shortest = min(s.shortest, h.measured().sent())
+		s.lost, s.all, s.rest = s.lost+m.lost, s.all+m.all, s.rest+m.rest
 	}
-	for _, h := range t.pool {
-		if h.stage == atLossLook {
-			s.unanswered += h.unansweredOf(s.shortest)
-		}
+	for _, h := range pool {
+		s.unanswered += h.unansweredOf(s.shortest)
 	}
 	if t.breaksRTA(s.first) {
 		s.again, s.pending = t.againRTA()
@@ -97,7 +100,7 @@ func (s *together) isSlow(p nagios.Pair) bool {
 }
 
 func (s *together) isAbove(p nagios.Pair) bool {
-	return isSure(p.Loss, s.lost, s.sent, s.rest) || s.isSlow(p)
+	return isSure(p.Loss, s.lost, s.all, s.rest) || s.isSlow(p)
 }
 
 // isBelow tells whether a limit holds, whatever may still come.
@@ -132,12 +135,9 @@ func (t *lossTest) judgeTogether() {
 }
 
 func (t *lossTest) isWaiting() bool {
-	for _, h := range t.hosts {
-		if h.stage == atSilenceLook || h.stage != atFirstLook && h.first.known < h.first.sent() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.hosts, func(h *lossHost) bool {
+		return h.stage == atSilenceLook || h.stage != atFirstLook && !h.isFirstKnown()
+	})
 }
 
 func (t *lossTest) raise(state nagios.State, p nagios.Pair, s *together) {
@@ -148,8 +148,8 @@ func (t *lossTest) raise(state nagios.State, p nagios.Pair, s *together) {
 		}
 	}
 	t.alarm = &Alarm{
-		State: state, Lost: s.lost, Known: s.sent - s.rest, Late: late, First: s.first.mean(), Again: s.again.mean(),
-		ByLoss: isSure(p.Loss, s.lost, s.sent, s.rest), ByRTA: s.isSlow(p),
+		State: state, Lost: s.lost, Known: s.all - s.rest, Late: late, First: s.first.mean(), Again: s.again.mean(),
+		ByLoss: isSure(p.Loss, s.lost, s.all, s.rest), ByRTA: s.isSlow(p),
 	}
 }
 
@@ -157,10 +157,17 @@ func (t *lossTest) raise(state nagios.State, p nagios.Pair, s *together) {
 // tunnel.
 func (t *lossTest) letCleanGo() {
 	for _, h := range t.hosts {
-		if unanswered, sent := h.soFar(t.stopped); h.stage == atLossLook && h.first.inTime == h.first.sent() && t.plan.Limits.clear(percent(unanswered, sent)) {
+		if h.stage == atLossLook && h.isClean() && t.isClear(h, 0) {
 			h.stage = letGo
 		}
 	}
+}
+
+// isClear tells whether a host stays within the limits even if so many packets
+// more are lost.
+func (t *lossTest) isClear(h *lossHost, more int) bool {
+	m := h.measure(t.stopped)
+	return t.plan.Limits.clear(percent(m.unanswered+more, m.sent))
 }
 
 // judgeEach judges each host whose loss is measured.
@@ -170,18 +177,19 @@ func (t *lossTest) judgeEach() {
 		if h.stage != atLossLook {
 			continue
 		}
-		if unanswered, sent := h.soFar(t.stopped); sent > 0 && t.plan.Limits.clear(percent(unanswered+margin(1), sent)) {
+		if h.measure(t.stopped).sent > 0 && t.isClear(h, margin(1)) {
 			h.stage = letGo
+		} else {
+			suspects = t.isBeyond(h) || suspects
 		}
-		suspects = suspects || h.stage == atLossLook && t.isBeyond(h)
 	}
 	if suspects {
 		t.nameSuspects()
 	}
 	for _, h := range t.hosts {
-		switch n, rest := h.size(t.stopped); {
-		case h.stage != atLossLook || rest > 0:
-		case n < minLost:
+		switch m := h.measure(t.stopped); {
+		case h.stage != atLossLook || m.rest > 0:
+		case m.all < minLost:
 			h.stage = notMeasured
 		default:
 			h.stage = letGo
@@ -191,8 +199,8 @@ func (t *lossTest) judgeEach() {
 
 // isBeyond tells whether a host has lost more than a limit allows.
 func (t *lossTest) isBeyond(h *lossHost) bool {
-	n, rest := h.size(t.stopped)
-	return h.look.Packets > 0 && t.plan.Limits.isSure(h.measured().lost, n, rest)
+	m := h.measure(t.stopped)
+	return h.look.Packets > 0 && t.plan.Limits.isSure(m.lost, m.all, m.rest)
 }
 
 // nameSuspects names the hosts that have lost more than a limit allows and more
@@ -200,16 +208,15 @@ func (t *lossTest) isBeyond(h *lossHost) bool {
 // them: then something broke that all share.
 func (t *lossTest) nameSuspects() {
 	others, othersLost := t.others()
-	isLikely := func(h *lossHost, lost int) bool {
-		_, sent := h.soFar(t.stopped)
-		return chance(sent, lost, others, othersLost) > maxChance/float64(len(t.hosts))
-	}
 	for _, h := range t.hosts {
-		if h.stage != atLossLook || !t.isBeyond(h) || isLikely(h, h.measured().lost) {
+		m := h.measure(t.stopped)
+		isLikely := func(lost int) bool {
+			return chance(m.sent, lost, others, othersLost) > maxChance/float64(len(t.hosts))
+		}
+		if h.stage != atLossLook || !t.isBeyond(h) || isLikely(m.lost) {
 			continue
 		}
-		lost := t.lostAlone(h)
-		if n, rest := h.size(t.stopped); t.plan.Limits.isSure(lost, n, rest) && !isLikely(h, lost) {
+		if lost := t.lostAlone(h); t.plan.Limits.isSure(lost, m.all, m.rest) && !isLikely(lost) {
 			h.stage = foundLossy
 		}
 	}
@@ -227,30 +234,50 @@ func (t *lossTest) others() (sent, lost int) {
 	return sent, lost
 }
 
+// passage is a packet that was answered in time.
+type passage struct {
+	sent time.Duration
+	host *lossHost
+}
+
+func (p passage) compare(sent time.Duration) int { return cmp.Compare(p.sent, sent) }
+
 // lostAlone is how many packets to a host were lost while one to another passed:
 // one sent within a quarter of the gap before or after.
 func (t *lossTest) lostAlone(h *lossHost) (n int) {
 	if len(t.passages) == 0 {
 		t.findPassages()
 	}
-	h.firstPackets(h.look.Packets, func(p *packet) {
-		count(&n, t.ev.lost(p, t.now) && isAccompanied(t.passages, h, p.sent, t.gap/4))
-	})
+	within := t.gap / 4
+	packets := h.measuredPackets(h.look.Packets)
+	for i := range packets {
+		p := &packets[i]
+		if !t.ev.lost(p, t.now) {
+			continue
+		}
+		near, _ := slices.BinarySearchFunc(t.passages, p.sent-within, passage.compare)
+		for ; near < len(t.passages) && t.passages[near].sent <= p.sent+within; near++ {
+			if t.passages[near].host != h {
+				n++
+				break
+			}
+		}
+	}
 	return n
 }
 
 // findPassages lists all packets that were answered in time since the loss was
-// measured.
+// measured, in the order in which they left.
 func (t *lossTest) findPassages() {
 	for _, h := range t.hosts {
-		for i := range h.asked.packets {
-			p := &h.asked.packets[i]
+		for i := range h.packets {
+			p := &h.packets[i]
 			if p.inTime() && p.sent >= t.openedAt-t.gap && p.look != Sizes && p.look != Path {
 				t.passages = append(t.passages, passage{p.sent, h})
 			}
 		}
 	}
-	sortPassages(t.passages)
+	slices.SortFunc(t.passages, func(a, b passage) int { return a.compare(b.sent) })
 }
 
 // figures are those of all hosts that are not silent; if all are, of all.
@@ -261,38 +288,32 @@ func (t *lossTest) figures() Figures {
 	for _, h := range t.hosts {
 		if h.stage != foundSilent || allSilent {
 			known, lost = known+h.first.known, lost+h.first.lost
-			trips = trips.plus(h.exact.sum)
+			trips = trips.plus(h.trips.exact)
 		}
 	}
-	return newFigures(known, lost, trips)
-}
-
-func newFigures(known, lost int, trips average) (f Figures) {
-	if f.Measured = known > 0; f.Measured {
-		f.Loss = percent(lost, known)
-	}
-	f.RTA = time.Duration(trips.mean() * float64(time.Millisecond))
-	return f
+	return newFigures(known, lost, trips.mean())
 }
 
 // firstKnown tells whether it is known of each packet of the first looks what
 // became of it.
 func (t *lossTest) firstKnown() bool {
 	return !slices.ContainsFunc(t.hosts, func(h *lossHost) bool {
-		return h.stage == atFirstLook || h.first.done < t.plan.Packets || h.first.known < h.first.sent()
+		return h.stage == atFirstLook || h.first.done < t.plan.Packets || !h.isFirstKnown()
 	})
 }
 
-// named says how many packets a host lost, if it lost more than chance explains.
-func (t *lossTest) named(i int) (words string, yes bool) {
+// named says how many packets a host lost, if it lost more than chance explains;
+// else it is empty.
+func (t *lossTest) named(i int) string {
 	if t.stageOf(i) != foundLossy {
-		return "", false
+		return ""
 	}
-	lost, known := t.lossOf(i)
-	if t.places[i].answeredLate() {
-		return fmt.Sprintf("%d of %d packets were answered too late, or never", lost, known), true
+	h := t.places[i]
+	m := h.measured()
+	if slices.ContainsFunc(h.measuredPackets(h.look.Packets), func(p packet) bool { return p.state == answered && p.late }) {
+		return fmt.Sprintf("%d of %d packets were answered too late, or never", m.lost, m.known)
 	}
-	return fmt.Sprintf("lost %d of %d packets", lost, known), true
+	return fmt.Sprintf("lost %d of %d packets", m.lost, m.known)
 }
 
 // unmeasured counts the hosts that answer, lost so many packets of their first

@@ -12,27 +12,17 @@ import (
 func (t *lossTest) endFirstLooks() {
 	together, sent := true, true
 	for _, h := range t.hosts {
-		if h.stage != atFirstLook || h.late {
-			continue
+		if h.stage == atFirstLook && !h.late {
+			together = t.isFirstLookOver(h) && together
+			sent = sent && h.first.done >= t.plan.Packets
 		}
-		over, wake := h.isFirstLookOver(t.ev, t.plan.Packets, t.now)
-		t.wake = earliest(t.wake, wake)
-		together = together && over
-		sent = sent && h.first.done >= t.plan.Packets
 	}
 	t.gathered = t.gathered || sent && len(t.hosts) > 0
 	var ended []*lossHost
 	for _, h := range t.hosts {
-		if h.stage != atFirstLook {
-			continue
-		}
-		over := together
-		if h.late {
-			var wake time.Duration
-			over, wake = h.isFirstLookOver(t.ev, t.plan.Packets, t.now)
-			t.wake = earliest(t.wake, wake)
-		}
-		if over || t.stopped && h.first.sent() > 0 {
+		switch {
+		case h.stage != atFirstLook:
+		case h.late && t.isFirstLookOver(h), !h.late && together, t.stopped && h.first.sent() > 0:
 			ended = append(ended, h)
 		}
 	}
@@ -41,23 +31,41 @@ func (t *lossTest) endFirstLooks() {
 	}
 }
 
+// isFirstLookOver tells whether more may be asked of the host: all packets have
+// left, and have been answered or waited for.
+func (t *lossTest) isFirstLookOver(h *lossHost) bool {
+	f := &h.first
+	switch {
+	case f.done < t.plan.Packets:
+		return false
+	case f.answered+f.lost >= f.sent():
+		return true
+	}
+	left := recheckDelay - t.ev.age(f.last, t.now)
+	if left > 0 {
+		t.wake = earliest(t.wake, t.now+left)
+	}
+	return left <= 0
+}
+
 // sortOut decides what becomes of hosts whose first look is over.
 func (t *lossTest) sortOut(ended []*lossHost) {
 	var lossy []*lossHost
+	full := true
 	for _, h := range ended {
 		h.stage = letGo
-		switch {
-		case h.answersInFull():
+		if h.first.answered == h.first.sent() {
 			continue
-		case !h.asked.heard:
-			h.stage = atSilenceLook
-			h.quick = newSilenceLook(h.index, h.asked, false)
-			t.lateAt = max(t.lateAt, h.first.last+lateDelay)
-		default:
-			lossy = append(lossy, h)
 		}
+		full = false
+		if h.heard() {
+			lossy = append(lossy, h)
+			continue
+		}
+		h.stage = atSilenceLook
+		h.quick = newSilenceLook(h.asked)
+		t.lateAt = max(t.lateAt, h.first.last+lateDelay)
 	}
-	full := len(lossy) == 0 && !slices.ContainsFunc(ended, func(h *lossHost) bool { return h.stage == atSilenceLook })
 	if full && !t.breaksRTA(t.firstRTA()) {
 		return
 	}
@@ -77,7 +85,7 @@ func (t *lossTest) widen() {
 		if h.stage == letGo || h.stage == atLossLook {
 			heard = append(heard, h)
 			lost, sent = lost+h.first.unanswered(), sent+h.first.sent()
-			ages.add(t.withAges(h))
+			ages = ages.plus(t.withAges(h))
 		}
 	}
 	r := &t.plan.Limits
@@ -95,14 +103,14 @@ func (t *lossTest) widen() {
 
 // withAges are the round-trip times of a first look, if what is not answered yet
 // were answered now.
-func (t *lossTest) withAges(h *lossHost) roundTrips {
+func (t *lossTest) withAges(h *lossHost) average {
 	r := h.trips
-	for i := range h.asked.packets {
-		if p := &h.asked.packets[i]; p.look == FirstLook && p.state == underWay {
+	for i := range h.packets {
+		if p := &h.packets[i]; p.look == FirstLook && p.state == underWay {
 			r.add(t.now-p.sent, t.ev.pausedIn(p.sent, t.now))
 		}
 	}
-	return r
+	return r.usual()
 }
 
 // mostLossy are the hosts that lost most. Which of those that lost the same is
@@ -137,7 +145,7 @@ func (t *lossTest) open(hosts []*lossHost) {
 			h.stage = notMeasured
 			continue
 		default:
-			h.look = Look{Kind: LossLook, Target: h.index, Addr: h.asked.addr, First: h.asked.plan(n), Packets: n, Spacing: gap}
+			h.look = h.asked.look(LossLook, n, gap)
 			t.gap = min(t.gap, gap)
 			if t.opened == 0 {
 				t.openedAt = t.now
@@ -178,7 +186,7 @@ func (t *lossTest) silences() {
 			continue
 		}
 		switch {
-		case h.asked.heard:
+		case h.heard():
 			h.stage = letGo
 			ended = ended || h.quick.late.Packets > 0
 			t.answersAtLast(h)
@@ -186,17 +194,13 @@ func (t *lossTest) silences() {
 			h.stage = foundSilent
 		}
 	}
-	if ended && !t.asked {
-		t.asked = true
-		t.askAgain()
+	if !ended || t.asked {
+		return
 	}
-}
-
-func (t *lossTest) askAgain() {
+	t.asked = true
 	for _, h := range t.hosts {
 		if h.stage == atSilenceLook || h.stage == foundSilent {
-			h.stage = atSilenceLook
-			h.quick = newSilenceLook(h.index, h.asked, false)
+			h.stage, h.quick = atSilenceLook, newSilenceLook(h.asked)
 		}
 	}
 }

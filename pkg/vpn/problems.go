@@ -38,7 +38,7 @@ func (j *Judge) whyStopped() error {
 
 // ownFaults are the targets that could not be asked for a fault of this host
 // or of the arguments.
-func (j *Judge) ownFaults(down bool) (list []Problem) {
+func (j *Judge) ownFaults() (list []Problem) {
 	for i := range j.plan.Targets {
 		if j.fates[i] != NotAsked {
 			continue
@@ -97,29 +97,16 @@ func (j *Judge) whyDown(v *Verdict) Cause {
 // lives counts the gateways of a role that answer or say no, and those that
 // were asked. One that could not be asked tells nothing.
 func (j *Judge) lives(r Role) (living, asked int) {
-	for i, t := range j.plan.Targets {
-		if t.Role != r || j.fates[i] == NotAsked || j.fates[i] == NotKnown {
-			continue
-		}
-		if r := j.ev.targets[i]; j.fates[i] == Silent && len(r.addrs) == 0 {
-			continue // its name has no address
-		}
-		asked++
-		if j.fates[i] >= SaysNo {
-			living++
-		}
-	}
-	return living, asked
+	living = len(j.of(r, SaysNo, Answers))
+	silent := j.where(func(i int, t *Target) bool {
+		return t.Role == r && j.fates[i] == Silent && len(j.ev.targets[i].addrs) > 0 // whose name has an address
+	})
+	return living, living + len(silent)
 }
 
 // unresolved tells whether no far target has an address.
 func (j *Judge) unresolved() bool {
-	for i, t := range j.plan.Targets {
-		if t.Role == Far && (j.chosen[i] != nil || j.fates[i] == NotAsked) {
-			return false
-		}
-	}
-	return true
+	return !j.any(func(i int, t *Target) bool { return t.Role == Far && (j.chosen[i] != nil || j.fates[i] == NotAsked) })
 }
 
 // passesOtherwise tells whether something came back through the tunnel though
@@ -128,40 +115,32 @@ func (j *Judge) unresolved() bool {
 // firewalls forge it. What may leave by another way proves nothing, and neither
 // does what does not leave this host.
 func (j *Judge) passesOtherwise() bool {
-	for i, t := range j.plan.Targets {
-		if !t.Role.ThroughTunnel || j.offWay(i) != nil || j.chosen[i] != nil && j.chosen[i].addr.IsLoopback() {
-			continue
+	return j.any(func(i int, t *Target) bool {
+		switch {
+		case !t.Role.ThroughTunnel, j.offWay(i) != nil, j.chosen[i] != nil && j.chosen[i].addr.IsLoopback():
+			return false
+		case t.Role == Far:
+			return j.fates[i] == SaysNo && j.rejects(i)
 		}
-		if t.Role != Far && j.fates[i] == Answers || t.Role == Far && j.fates[i] == SaysNo && j.rejects(i) {
-			return true
-		}
-	}
-	return false
+		return j.fates[i] == Answers
+	})
 }
 
 // rejects tells whether a target itself sent an ICMP error.
 func (j *Judge) rejects(i int) bool {
-	for _, a := range j.ev.targets[i].addrs {
-		if a.icmp != nil && a.icmp.From == a.addr.WithZone("") {
-			return true
-		}
-		for k := range a.attempts {
-			if m := a.attempts[k].icmp; m != nil && m.From == a.addr.WithZone("") {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(j.ev.targets[i].addrs, func(a *asked) bool {
+		return a.saidItself(a.icmp) || slices.ContainsFunc(a.attempts, func(t attempt) bool { return a.saidItself(t.icmp) })
+	})
 }
+
+// saidItself tells whether an ICMP error came from the very address that was asked.
+func (a *asked) saidItself(m *ICMPMessage) bool { return m != nil && m.From == a.addr.WithZone("") }
 
 // refusing tells whether far targets said no to a connection or a question.
 func (j *Judge) refusing() bool {
-	for i, t := range j.plan.Targets {
-		if t.Role == Far && j.fates[i] == SaysNo && !j.rejects(i) && j.offWay(i) == nil {
-			return true
-		}
-	}
-	return false
+	return j.any(func(i int, t *Target) bool {
+		return t.Role == Far && j.fates[i] == SaysNo && !j.rejects(i) && j.offWay(i) == nil
+	})
 }
 
 // offWay is a route to a target that leaves otherwise than by --via.
@@ -208,43 +187,33 @@ func (j *Judge) passing(v *Verdict, filtered bool) (list []Problem) {
 				Words: fmt.Sprintf("no time to measure the loss of %d %s", n, plural(n, "host"))}})
 		}
 	}
+	silent := j.of(Peer, Silent)
 	// One that could not be asked may be alive; one without an address is of no use.
-	silent := j.where(Peer, func(f Fate) bool { return f == Silent })
-	if mayLive := len(j.where(Peer, func(f Fate) bool { return f != Silent })); len(silent) > 0 && mayLive < j.plan.Limits.MinPeer {
+	if mayLive := len(j.of(Peer, NotKnown, NotAsked, SaysNo, Answers)); len(silent) > 0 && mayLive < j.plan.Limits.MinPeer {
 		add(Unprotected, nagios.Warning, Peer, silent)
 	}
 	if some := j.partial(v); !filtered && len(some) > 0 {
 		add(Partial, j.plan.Limits.Partial, Far, some)
 	}
 	for _, r := range j.roles() {
-		failing := j.where(r, func(f Fate) bool { return f == Silent || f == SaysNo })
-		if len(failing) > 0 {
+		if failing := j.of(r, Silent, SaysNo); len(failing) > 0 {
 			add(ServiceDown, nagios.Warning, r, failing)
 		}
 	}
 	return list
 }
 
-// where are the targets of a role that have such a fate.
-func (j *Judge) where(r Role, is func(Fate) bool) (list []int) {
-	for i, t := range j.plan.Targets {
-		if t.Role == r && is(j.fates[i]) {
-			list = append(list, i)
-		}
-	}
-	return list
+// of are the targets of a role that have one of these fates.
+func (j *Judge) of(r Role, fates ...Fate) []int {
+	return j.where(func(i int, t *Target) bool { return t.Role == r && slices.Contains(fates, j.fates[i]) })
 }
 
 // partial are the far targets that do not answer, or that the tests name.
 func (j *Judge) partial(v *Verdict) []int {
-	list := j.where(Far, func(f Fate) bool { return f == Silent || f == SaysNo })
-	for i := range j.plan.Targets {
-		if _, named := j.loss.named(i); (named || slices.Contains(v.unevenSize, i)) && !slices.Contains(list, i) {
-			list = append(list, i)
-		}
-	}
-	slices.Sort(list)
-	return list
+	return j.where(func(i int, t *Target) bool {
+		fails := t.Role == Far && (j.fates[i] == Silent || j.fates[i] == SaysNo)
+		return fails || j.loss.stageOf(i) == foundLossy || slices.Contains(v.unevenSize, i)
+	})
 }
 
 // roles are those that say what an outage means, in the order of their targets.
@@ -262,14 +231,9 @@ func (j *Judge) roles() (list []Role) {
 // fewer packets left by it than were answered, the kernel could not be asked as
 // the packets were routed, and all who answered are meant.
 func (j *Judge) bypassing() []int {
-	off := []int{}
-	for i, t := range j.plan.Targets {
-		if t.Role.ThroughTunnel && j.fates[i] == Answers && j.offWay(i) != nil {
-			off = append(off, i)
-		}
-	}
+	off := j.where(func(i int, t *Target) bool { return j.fates[i] == Answers && j.offWay(i) != nil })
 	if len(off) == 0 && j.countersContradict() {
-		return j.where(Far, func(f Fate) bool { return f == Answers })
+		return j.of(Far, Answers)
 	}
 	return off
 }

@@ -9,29 +9,20 @@ import (
 // that it stays equal to itself.
 type schedule struct {
 	*Judge
-	far   []lossTarget // reused at each step
-	slots int          // file descriptors that the looks may hold together; at least 1
-	free  int          // those that no look of this step has taken
-	out   Wants        // the list in the making
+	far   []*asked // reused at each step
+	slots int      // file descriptors that the looks may hold together; at least 1
+	free  int      // those that no look of this step has taken
+	out   Wants    // the list in the making
 
-	resolving []Look // of each target
-	quick     []*silenceLook
-	asked     map[*asked]*course
-	tunnel    string          // the interface whose packets are counted
-	paths     map[*asked]Look // how far packets get
-}
+	fresh     []Look // of this step: what would begin
+	listening []Look // of this step: what has asked all
 
-// course is what was made to be asked of one address.
-type course struct {
-	first  Look
-	tries  []Look // connections
-	routes []Look // at the beginning, and at the end
+	quick  []*silenceLook // of each target
+	tunnel string         // the interface whose packets are counted
 }
 
 func newSchedule(j *Judge) *schedule {
-	n := len(j.plan.Targets)
-	return &schedule{Judge: j, slots: max(j.plan.Descriptors, 1), resolving: make([]Look, n), quick: make([]*silenceLook, n),
-		asked: map[*asked]*course{}, paths: map[*asked]Look{}}
+	return &schedule{Judge: j, slots: max(j.plan.Descriptors, 1), quick: make([]*silenceLook, len(j.plan.Targets))}
 }
 
 // wants is the list, the most important first. File descriptors are given out
@@ -41,11 +32,11 @@ func (s *schedule) wants() Wants {
 	s.out = Wants{Looks: s.out.Looks[:0], Wake: s.plan.End}
 	s.free = s.slots
 	s.routes()
-	var fresh, listening []Look
+	s.fresh, s.listening = s.fresh[:0], s.listening[:0]
 	for i := range s.plan.Targets {
-		s.ofTarget(i, &fresh, &listening)
+		s.ofTarget(i)
 	}
-	s.takeNew(fresh)
+	s.takeNew()
 	for _, l := range s.loss.looks {
 		s.take(l)
 	}
@@ -54,7 +45,7 @@ func (s *schedule) wants() Wants {
 	}
 	s.out.Looks = append(s.out.Looks, s.size.looks...)
 	s.path()
-	for _, l := range listening {
+	for _, l := range s.listening {
 		s.take(l)
 	}
 	if s.closing {
@@ -75,7 +66,7 @@ func (s *schedule) wakeAt(t time.Duration) {
 // take adds a look to the list if there are descriptors for it. The first one
 // is always taken: what cannot be had shows then.
 func (s *schedule) take(l Look) bool {
-	cost := l.descriptors(s.plan)
+	cost := l.descriptors()
 	if cost > s.free && s.free < s.slots {
 		return false
 	}
@@ -84,27 +75,18 @@ func (s *schedule) take(l Look) bool {
 	return true
 }
 
-func (s *schedule) courseOf(a *asked) *course {
-	c := s.asked[a]
-	if c == nil {
-		c = &course{}
-		s.asked[a] = c
-	}
-	return c
-}
-
 // ofTarget lists what a target is asked first of all. What runs is taken at
-// once; fresh is what would begin, and listening what has asked all.
-func (s *schedule) ofTarget(i int, fresh, listening *[]Look) {
+// once.
+func (s *schedule) ofTarget(i int) {
 	t, r := s.plan.Targets[i], s.ev.targets[i]
-	if s.fates[i] == NotAsked || s.sum.down && t.Role.ThroughTunnel && t.Role != Far && s.decidedWithout(i, t) {
+	if s.fates[i] == NotAsked || s.sum.down && t.Role.ThroughTunnel && t.Role != Far && s.decidedWithout(i, &t) {
 		return
 	}
 	if !r.resolved {
-		if s.resolving[i].Kind == "" {
-			*fresh = append(*fresh, Look{Kind: Resolving, Target: i})
+		if r.lookup.Kind == "" {
+			s.fresh = append(s.fresh, Look{Kind: Resolving, Target: i})
 		} else {
-			s.take(s.resolving[i])
+			s.take(r.lookup)
 		}
 		return
 	}
@@ -113,9 +95,9 @@ func (s *schedule) ofTarget(i int, fresh, listening *[]Look) {
 			continue
 		}
 		if t.Endpoint.Scheme == ICMP {
-			s.echo(i, a, fresh, listening)
+			s.echo(a)
 		} else {
-			s.connection(i, a, fresh)
+			s.connection(a)
 		}
 	}
 }
@@ -126,21 +108,20 @@ func (s *schedule) answersInFull(i int) bool {
 	return s.plan.Targets[i].Endpoint.Scheme != ICMP || s.firstLook(s.chosen[i]) == lookAnswered
 }
 
-func (s *schedule) echo(i int, a *asked, fresh, listening *[]Look) {
-	c := s.courseOf(a)
-	if c.first.Kind == "" {
-		*fresh = append(*fresh, Look{Kind: FirstLook, Target: i, Addr: a.addr, Packets: s.plan.Packets, Spacing: s.plan.Interval})
+func (s *schedule) echo(a *asked) {
+	if a.course.first.Kind == "" {
+		s.fresh = append(s.fresh, Look{Kind: FirstLook, Target: a.index, Addr: a.addr, Packets: s.plan.Packets, Spacing: s.plan.Interval})
 		return
 	}
 	switch s.firstLook(a) {
 	case lookGoesOn:
-		s.take(c.first)
-		if last := a.lastOfFirst(); last > 0 {
+		s.take(a.course.first)
+		if last := a.first.last; last > 0 {
 			s.wakeAt(s.due(last, recheckDelay))
 		}
 	case lookOver:
-		*listening = append(*listening, c.first)
-		s.wakeAt(s.due(a.lastOfFirst(), s.ev.wait))
+		s.listening = append(s.listening, a.course.first)
+		s.wakeAt(s.due(a.first.last, s.ev.wait))
 	}
 }
 
@@ -156,17 +137,17 @@ func (s *schedule) due(at, age time.Duration) time.Duration {
 // connection is an attempt, and a second one if the first failed early: the
 // kernel has repeated a silent one by itself, and repeated half-connections make
 // databases block a host.
-func (s *schedule) connection(i int, a *asked, fresh *[]Look) {
-	c := s.courseOf(a)
-	if n := len(c.tries); n > 0 && (len(a.attempts) < n || a.attempts[n-1].state <= underWay) {
-		s.take(c.tries[n-1])
+func (s *schedule) connection(a *asked) {
+	tries := a.course.tries
+	if n := len(tries); n > 0 && (len(a.attempts) < n || a.attempts[n-1].state <= underWay) {
+		s.take(tries[n-1])
 		if len(a.attempts) == n {
 			s.wakeAt(s.due(a.attempts[n-1].at, s.ev.wait))
 		}
 		return
 	}
 	switch {
-	case len(c.tries) == 0:
+	case len(tries) == 0:
 	case !s.again(a):
 		return
 	default:
@@ -176,7 +157,7 @@ func (s *schedule) connection(i int, a *asked, fresh *[]Look) {
 			return
 		}
 	}
-	*fresh = append(*fresh, Look{Kind: Connect, Target: i, Addr: a.addr, First: len(c.tries), Packets: 1})
+	s.fresh = append(s.fresh, Look{Kind: Connect, Target: a.index, Addr: a.addr, First: len(tries), Packets: 1})
 }
 
 // again tells whether a second attempt follows the first.
@@ -198,15 +179,15 @@ const lastWord = 50 * time.Millisecond
 // takeNew begins what may begin. An attempt and a lookup get the time that is
 // left, divided by the turns that all which wait will take. An attempt has as long
 // as an echo request has, all the same: less says nothing of who is slow.
-func (s *schedule) takeNew(fresh []Look) {
+func (s *schedule) takeNew() {
 	waiting := 0
-	for _, l := range fresh {
+	for _, l := range s.fresh {
 		if l.Kind == Connect || l.Kind == Resolving {
-			waiting += l.descriptors(s.plan)
+			waiting += l.descriptors()
 		}
 	}
 	turns := time.Duration(max(1, (waiting+s.slots-1)/s.slots))
-	for _, l := range fresh {
+	for _, l := range s.fresh {
 		if l.Kind == Connect && s.countsFirst(l.Target) {
 			s.wakeAt(countingTime)
 			continue
@@ -227,16 +208,15 @@ func (s *schedule) takeNew(fresh []Look) {
 
 // begin notes that a look has been wanted, and numbers its packets.
 func (s *schedule) begin(l *Look) {
-	switch l.Kind {
+	r := s.ev.targets[l.Target]
+	switch a := r.address(l.Addr); l.Kind {
 	case Resolving:
-		s.resolving[l.Target] = *l
+		r.lookup = *l
 	case Connect:
-		c := s.courseOf(s.address(l.Target, l.Addr))
-		c.tries = append(c.tries, *l)
+		a.course.tries = append(a.course.tries, *l)
 	case FirstLook:
-		a := s.address(l.Target, l.Addr)
 		l.First = a.plan(l.Packets)
-		s.courseOf(a).first = *l
+		a.course.first = *l
 	}
 }
 
@@ -245,7 +225,7 @@ func (s *schedule) begin(l *Look) {
 // the resolver may have the larger part: it takes five seconds to turn from a
 // dead name server to the next. It never has the time of the first look.
 func (s *schedule) timeToResolve(left time.Duration) time.Duration {
-	first := time.Duration(s.plan.Packets-1)*s.plan.Interval + s.ev.wait
+	first := s.plan.sending() + s.ev.wait
 	both := first + recheckDelay + time.Duration(s.plan.MaxPackets-s.plan.Packets)*s.plan.lossGap()
 	return max(min(left-first, max(left-both, left*3/5)), left/4)
 }
@@ -261,7 +241,10 @@ func (s *schedule) silence(i int) {
 		if s.firstLook(a) != lookOver {
 			return
 		}
-		s.quick[i] = newSilenceLook(i, a, t.Role.isGateway())
+		s.quick[i] = newSilenceLook(a)
+		if t.Role.isGateway() {
+			s.quick[i].lateAt = a.first.last + lateDelay
+		}
 	}
 	looks, wake := s.quick[i].wants(s.ev, s.now)
 	s.out.Looks = append(s.out.Looks, looks...)
@@ -275,16 +258,8 @@ func (s *schedule) silence(i int) {
 // uses it.
 func (s *schedule) routes() {
 	for i, t := range s.plan.Targets {
-		a := s.chosen[i]
-		if a == nil || !s.asksRoute(i, t) {
-			continue
-		}
-		c := s.courseOf(a)
-		if c.routes == nil {
-			c.routes = []Look{{Kind: AskRoute, Target: i, Addr: a.addr}}
-		}
-		if a.routesAsked == 0 {
-			s.out.Looks = append(s.out.Looks, c.routes[0])
+		if a := s.chosen[i]; a != nil && a.routesAsked == 0 && s.asksRoute(i, t) {
+			s.out.Looks = append(s.out.Looks, Look{Kind: AskRoute, Target: i, Addr: a.addr})
 		}
 	}
 	s.elsewhere()
@@ -337,7 +312,7 @@ func (s *schedule) count() {
 			s.tunnel = s.chosen[far].routes[0].Interface
 		}
 	}
-	if s.tunnel != "" && len(s.ev.counts[s.tunnel]) == 0 && s.ev.gone[s.tunnel] == nil {
+	if s.tunnel != "" && !s.ev.isCounted(s.tunnel) {
 		s.out.Looks = append(s.out.Looks, Look{Kind: Count, Interface: s.tunnel})
 	}
 }
@@ -350,22 +325,22 @@ const countingTime = 50 * time.Millisecond
 // if none of its packets left before.
 func (s *schedule) countsFirst(i int) bool {
 	via := s.plan.Limits.Via.Interface
-	return via != "" && s.plan.Targets[i].Role.ThroughTunnel && s.now < countingTime &&
-		len(s.ev.counts[via]) == 0 && s.ev.gone[via] == nil
+	return via != "" && s.plan.Targets[i].Role.ThroughTunnel && s.now < countingTime && !s.ev.isCounted(via)
 }
 
-// last is what is asked last of all: for the second time, once the first time has
-// had its answer. If both ran at once, the answer of one would end the other.
+// last is what is still to be asked last of all, as routes may have changed and
+// counters tell what passed: for the second time, once the first time has had its
+// answer. If both ran at once, the answer of one would end the other.
 func (s *schedule) last() (looks []Look) {
-	if s.tunnel != "" && s.ev.gone[s.tunnel] == nil {
-		looks = append(looks, Look{Kind: Count, Interface: s.tunnel, First: min(1, len(s.ev.counts[s.tunnel]))})
+	if n := len(s.ev.counts[s.tunnel]); s.tunnel != "" && s.ev.gone[s.tunnel] == nil && n < 2 {
+		looks = append(looks, Look{Kind: Count, Interface: s.tunnel, First: min(1, n)})
 	}
 	if s.plan.Limits.Via.IsZero() || s.sum.down {
 		return looks
 	}
 	for i, t := range s.plan.Targets {
-		if t.Role.ThroughTunnel && s.fates[i] == Answers {
-			looks = append(looks, Look{Kind: AskRoute, Target: i, Addr: s.chosen[i].addr, First: min(1, s.chosen[i].routesAsked)})
+		if a := s.chosen[i]; t.Role.ThroughTunnel && s.fates[i] == Answers && a.routesAsked < 2 {
+			looks = append(looks, Look{Kind: AskRoute, Target: i, Addr: a.addr, First: min(1, a.routesAsked)})
 		}
 	}
 	return looks
@@ -392,10 +367,10 @@ func (s *schedule) path() {
 			continue
 		}
 		far = far || t.Role == Far
-		if s.paths[a].Kind == "" {
-			s.paths[a] = Look{Kind: Path, Target: i, Addr: a.addr, First: a.plan(maxHops), Packets: maxHops, Spacing: hopSpacing}
+		if a.course.path.Kind == "" {
+			a.course.path = a.look(Path, maxHops, hopSpacing)
 		}
-		s.out.Looks = append(s.out.Looks, s.paths[a])
+		s.out.Looks = append(s.out.Looks, a.course.path)
 	}
 }
 

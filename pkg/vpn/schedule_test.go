@@ -15,7 +15,7 @@ func TestFewDescriptors(t *testing.T) {
 		wants, _ := NewJudge(p).Step(0)
 		hold := 0
 		for _, l := range wants.Looks {
-			if l.descriptors(p) > 0 {
+			if l.descriptors() > 0 {
 				hold++
 			}
 		}

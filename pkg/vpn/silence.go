@@ -17,29 +17,23 @@ type silenceLook struct {
 	asked  *asked
 	quick  Look
 	late   Look          // one more packet, for the sake of ICMP errors; nothing waits for it
-	lateAt time.Duration // when that is made; 0 is never
+	lateAt time.Duration // when that is made, lateDelay after the first look; 0 is never
 	looks  [2]Look
 }
 
-// newSilenceLook begins a look at a target whose first look is over. If late, one
-// more packet leaves lateDelay after the last of the first look.
-func newSilenceLook(target int, a *asked, late bool) *silenceLook {
-	s := &silenceLook{asked: a, quick: Look{Kind: Silence, Target: target, Addr: a.addr,
-		First: a.plan(silencePackets), Packets: silencePackets, Spacing: silenceSpacing}}
-	if late {
-		s.lateAt = a.lastOfFirst() + lateDelay
-	}
-	return s
+// newSilenceLook begins a look at a target whose first look is over.
+func newSilenceLook(a *asked) *silenceLook {
+	return &silenceLook{asked: a, quick: a.look(Silence, silencePackets, silenceSpacing)}
 }
 
 // wants are the looks that shall run now, and when time alone may change
 // something.
 func (s *silenceLook) wants(ev *evidence, now time.Duration) (looks []Look, wake time.Duration) {
-	if s.asked.heard {
+	if s.asked.heard() {
 		return nil, 0
 	}
 	if s.lateAt > 0 && now >= s.lateAt && s.late.Packets == 0 {
-		s.late = Look{Kind: Silence, Target: s.quick.Target, Addr: s.asked.addr, First: s.asked.plan(1), Packets: 1}
+		s.late = s.asked.look(Silence, 1, 0)
 	}
 	looks = append(s.looks[:0], s.quick)
 	if s.late.Packets > 0 {
@@ -57,7 +51,7 @@ func (s *silenceLook) wants(ev *evidence, now time.Duration) (looks []Look, wake
 // and the last quick packet is old enough.
 func (s *silenceLook) isSilent(ev *evidence, now time.Duration) bool {
 	left, sent := s.left(ev, now)
-	return sent && left <= 0 && !s.asked.heard
+	return sent && left <= 0 && !s.asked.heard()
 }
 
 // left is for how long answers are still waited for, if all quick packets have

@@ -279,7 +279,7 @@ func (q *simQueue) pop() simEvent {
 type bareTest struct {
 	*lossTest
 	firsts []Look
-	far    []lossTarget
+	far    []*asked
 	out    []Look
 	begun  []bool
 }
@@ -295,7 +295,7 @@ func (b *bareTest) step(now time.Duration) (looks []Look, wake time.Duration, do
 		if !b.begun[i] && len(r.addrs) > 0 {
 			b.begun[i] = true
 			a := r.addrs[0]
-			b.far = append(b.far, lossTarget{i, a})
+			b.far = append(b.far, a)
 			b.firsts = append(b.firsts, Look{Kind: FirstLook, Target: i, Addr: a.addr, First: a.plan(b.plan.Packets), Packets: b.plan.Packets, Spacing: b.plan.Interval})
 		}
 	}

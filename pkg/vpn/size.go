@@ -104,38 +104,19 @@ func (t *sizeTest) step(j *Judge, now time.Duration) {
 	}
 }
 
-// asksSize tells whether big packets are sent to a target.
-func (p *Plan) asksSize(i int) bool {
-	return p.MTU > 0 && p.Targets[i].Role == Far && p.Targets[i].Endpoint.Scheme == ICMP
-}
-
 // gather begins with the targets whose first look has left. One whose address is
 // another now begins anew.
 func (t *sizeTest) gather(j *Judge) {
-	for _, f := range j.ask.far {
-		h := t.hosts[f.index]
-		if (h == nil || h.asked != f.asked) && f.asked.hasLeft(t.plan.Packets) {
-			t.hosts[f.index] = &sizedHost{lossTarget: f, test: t}
+	for _, a := range j.ask.far {
+		h := t.hosts[a.index]
+		if (h == nil || h.asked != a) && a.first.done >= t.plan.Packets {
+			t.hosts[a.index] = &sizedHost{asked: a, test: t}
 		}
 	}
-}
-
-// hasLeft tells whether so many packets of the first look have left or failed.
-func (a *asked) hasLeft(n int) bool {
-	for k := range a.packets {
-		if p := &a.packets[k]; p.look == FirstLook && p.state != planned {
-			n--
-		}
-	}
-	return n <= 0
 }
 
 // wakeAt asks for a step at a time; 0 asks for nothing.
-func (t *sizeTest) wakeAt(at time.Duration) {
-	if at > 0 && (t.wake == 0 || at < t.wake) {
-		t.wake = at
-	}
-}
+func (t *sizeTest) wakeAt(at time.Duration) { t.wake = earliest(t.wake, at) }
 
 // enough is how many big packets must be lost before chance is ruled out, if so
 // many of so many small ones were answered. Their loss is estimated by the rule
@@ -152,7 +133,7 @@ func (t *sizeTest) enoughBeside() int {
 	for _, h := range t.hosts {
 		if h != nil && h.passes {
 			n := h.of(t.plan.MTU)
-			sent, answered = sent+n.sent, answered+n.answered
+			sent, answered = sent+n.Sent, answered+n.Answered
 		}
 	}
 	if sent == 0 {
@@ -187,7 +168,7 @@ func (t *sizeTest) blackHole() (stuck []int, hole bool) {
 
 // finding is what is known of one target; nil if it was not to be asked.
 func (t *sizeTest) finding(i int) *Size {
-	if !t.plan.asksSize(i) {
+	if t.plan.MTU == 0 || !t.plan.Targets[i].isFarPinged() {
 		return nil
 	}
 	s := &Size{Asked: t.plan.MTU}

@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -29,12 +30,13 @@ const (
 
 // sizedHost is one host that is sent big packets.
 type sizedHost struct {
-	lossTarget
+	*asked
 	test  *sizeTest
 	looks []Look // all that were wanted, as they follow each other
 
-	series *series // the pairs that go on
-	search *search
+	series    *series // the pairs that go on
+	searching bool    // for the largest size that passes, in rounds and, if nothing is left between, pairs
+	lo, hi    int     // of the search: the largest that passes, and the smallest that does not, as far as known
 
 	passes   bool // a packet of the size that is asked for was answered
 	vanishes bool // none passes, though small ones do
@@ -50,10 +52,6 @@ type series struct {
 	pairs  int // that are wanted in all, so far
 	lastAt time.Duration
 }
-
-// search is for the largest size that passes, in rounds and, if nothing is left
-// between the two, pairs.
-type search struct{ lo, hi int } // the largest that passes, and the smallest that does not, as far as known
 
 // outcome is what is known of packets of a size.
 type outcome uint8
@@ -71,17 +69,17 @@ func (h *sizedHost) step(ready bool) {
 	asked := h.test.plan.MTU
 	big := h.of(asked)
 	switch {
-	case big.answered > 0: // however late: they were only slow
+	case big.Answered > 0: // however late: they were only slow
 		h.passes, h.vanishes, h.limited, h.over = true, false, false, true
 	case h.over:
 	case len(h.looks) == 0:
 		h.want(1, 0, asked, asked)
-	case h.search != nil:
-		h.goOnSearching()
 	case h.series != nil:
 		h.goOnWithPairs()
+	case h.searching:
+		h.endRound()
 	case big.pending > 0:
-		h.wakeAt(big.due)
+		h.test.wakeAt(big.due)
 	case !ready:
 	case h.test.series == maxSeries:
 		h.over = true
@@ -94,26 +92,38 @@ func (h *sizedHost) step(ready bool) {
 func (h *sizedHost) goOnWithPairs() {
 	switch h.judgeSeries() {
 	case cannotSay:
-		h.limited, h.over = true, true
+		h.limited, h.over = !h.searching, true
 	case vanish:
-		h.vanishes, h.series = true, nil
-		if h.of(h.test.plan.MTU).failed > 0 || h.test.searches == maxSearches {
-			h.over = true
+		h.series = nil
+		if h.searching {
+			h.exact, h.over = true, true
 			return
 		}
-		h.test.searches++
-		h.search = &search{lo: smallest(h.asked.addr), hi: h.test.plan.MTU}
-		h.next()
+		h.vanishes = true
+		h.beginSearch()
+	case pass: // chance has lost the first ones
+		h.series = nil
+		h.narrow()
 	}
+}
+
+func (h *sizedHost) beginSearch() {
+	asked := h.test.plan.MTU
+	if h.of(asked).failed > 0 || h.test.searches == maxSearches {
+		h.over = true
+		return
+	}
+	h.test.searches++
+	h.searching, h.lo, h.hi = true, smallest(h.addr), asked
+	h.next()
 }
 
 // want adds a look of packets of these sizes.
 func (h *sizedHost) want(n int, spacing time.Duration, from, to int) {
-	h.looks = append(h.looks, Look{Kind: Sizes, Target: h.index, Addr: h.asked.addr, First: h.asked.plan(n),
-		Packets: n, Spacing: spacing, Bytes: from, To: to})
+	l := h.look(Sizes, n, spacing)
+	l.Bytes, l.To = from, to
+	h.looks = append(h.looks, l)
 }
-
-func (h *sizedHost) wakeAt(at time.Duration) { h.test.wakeAt(at) }
 
 // BytesOf is how large a packet of a look of Sizes is, the first being 0.
 func (l Look) BytesOf(i int) int {
@@ -134,27 +144,43 @@ func smallest(addr netip.Addr) int {
 
 // sizeCount is what became of packets of one size.
 type sizeCount struct {
-	sent, answered, tooBig int
-	failed                 int // did not leave this host
-	lost                   int // not answered in time, or said to be too big
-	pending                int // still to leave, or to be answered in time
-	due                    time.Duration
-	icmp                   *ICMPMessage // who said that it is too big
+	Tried
+	failed  int // did not leave this host
+	lost    int // not answered in time, or said to be too big
+	pending int // still to leave, or to be answered in time
+	due     time.Duration
+	icmp    *ICMPMessage // who said that it is too big
 }
 
 // isSaid tells whether it is known without a count of losses that such packets do
 // not pass.
-func (n sizeCount) isSaid() bool { return n.tooBig >= plainWords || n.failed >= plainWords }
+func (n sizeCount) isSaid() bool { return n.TooBig >= plainWords || n.failed >= plainWords }
+
+// packetsOf gives the packets of looks with their sizes. A packet is nil if it has
+// not left yet.
+func (h *sizedHost) packetsOf(looks []Look) iter.Seq2[int, *packet] {
+	return func(yield func(int, *packet) bool) {
+		for _, l := range looks {
+			for i := range l.Packets {
+				var p *packet
+				if k := l.First + i; k < len(h.packets) && h.packets[k].look == Sizes && h.packets[k].state != planned {
+					p = &h.packets[k]
+				}
+				if !yield(l.BytesOf(i), p) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // count finds out what became of the packets from a size to another, of these
 // looks.
 func (h *sizedHost) count(looks []Look, from, to int) (n sizeCount) {
 	patience := h.patience()
-	for _, l := range looks {
-		for i := range l.Packets {
-			if bytes := l.BytesOf(i); from <= bytes && bytes <= to {
-				h.add(&n, l.First+i, patience)
-			}
+	for bytes, p := range h.packetsOf(looks) {
+		if from <= bytes && bytes <= to {
+			h.add(&n, p, patience)
 		}
 	}
 	return n
@@ -164,8 +190,7 @@ func (h *sizedHost) count(looks []Look, from, to int) (n sizeCount) {
 func (h *sizedHost) of(bytes int) sizeCount { return h.count(h.looks, bytes, bytes) }
 
 // add counts one packet.
-func (h *sizedHost) add(n *sizeCount, number int, patience time.Duration) {
-	p := h.packet(number)
+func (h *sizedHost) add(n *sizeCount, p *packet, patience time.Duration) {
 	if p == nil {
 		n.pending++
 		return
@@ -175,40 +200,27 @@ func (h *sizedHost) add(n *sizeCount, number int, patience time.Duration) {
 	case p.state == void:
 		return
 	case p.state == answered:
-		n.answered++
+		n.Answered++
 	case p.state == failed:
 		n.failed++
-	case p.icmp != nil && p.icmp.isTooBig(h.asked.addr):
-		n.tooBig++
+	case p.icmp != nil && p.icmp.isTooBig(h.addr):
+		n.TooBig++
 		n.lost++
 		n.icmp = p.icmp
 	case left <= 0:
 		n.lost++
 	default:
 		n.pending++
-		if at := h.test.now + left; n.due == 0 || at < n.due {
-			n.due = at
-		}
+		n.due = earliest(n.due, h.test.now+left)
 	}
-	n.sent++
-}
-
-// packet is what is known of one packet; nil if it has not left yet.
-func (h *sizedHost) packet(number int) *packet {
-	if number >= len(h.asked.packets) {
-		return nil
-	}
-	if p := &h.asked.packets[number]; p.look == Sizes && p.state != planned {
-		return p
-	}
-	return nil
+	n.Sent++
 }
 
 // patience is how long an answer is waited for before a packet is taken for lost.
 func (h *sizedHost) patience() time.Duration {
 	longest, most := time.Duration(0), h.test.ev.wait
-	for k := range h.asked.packets {
-		if p := &h.asked.packets[k]; p.state == answered && p.look != Path {
+	for k := range h.packets {
+		if p := &h.packets[k]; p.state == answered && p.look != Path {
 			longest = max(longest, p.took-p.paused)
 		}
 	}
@@ -232,7 +244,7 @@ func (h *sizedHost) nextPair() {
 		at = max(at, s.lastAt+pairSpacing)
 	}
 	if t.now >= at {
-		from, to := s.bytes, smallest(h.asked.addr)
+		from, to := s.bytes, smallest(h.addr)
 		if smallFirst>>n&1 == 1 {
 			from, to = to, from
 		}
@@ -247,21 +259,21 @@ func (h *sizedHost) nextPair() {
 // if that is not enough.
 func (h *sizedHost) judgeSeries() outcome {
 	s := h.series
-	looks, least := h.looks[s.from:], smallest(h.asked.addr)
+	looks, least := h.looks[s.from:], smallest(h.addr)
 	big, small := h.count(looks, s.bytes, s.bytes), h.count(looks, least, least)
-	need := max(enough(small.sent, small.answered), h.test.beside)
+	need := max(enough(small.Sent, small.Answered), h.test.beside)
 	switch {
-	case big.answered > 0:
+	case big.Answered > 0:
 		return pass
-	case big.isSaid() && small.answered > 0, big.lost >= need:
+	case big.isSaid() && small.Answered > 0, big.lost >= need:
 		return vanish
 	case len(looks) < s.pairs:
 		h.nextPair()
 	case big.pending > 0:
-		h.wakeAt(big.due)
+		h.test.wakeAt(big.due)
 	case small.pending > 0:
-		h.wakeAt(small.due)
-	case s.pairs == mostPairs, small.answered == 0:
+		h.test.wakeAt(small.due)
+	case s.pairs == mostPairs, small.Answered == 0:
 		return cannotSay
 	default:
 		s.pairs = min(max(need, s.pairs+1), mostPairs)
@@ -270,61 +282,45 @@ func (h *sizedHost) judgeSeries() outcome {
 	return undecided
 }
 
-// goOnSearching looks at what a round or pairs have told, and begins the next.
-func (h *sizedHost) goOnSearching() {
-	s := h.search
-	if h.series != nil {
-		switch h.judgeSeries() {
-		case undecided:
-			return
-		case vanish:
-			h.exact, h.over = true, true
-			return
-		case cannotSay:
-			h.over = true
-			return
-		}
-		h.series = nil // chance has lost the first ones
-	} else if !h.endRound() {
-		return
-	}
-	if s.lo = h.passing(s.lo); s.hi <= s.lo {
-		s.hi = h.test.plan.MTU
-	}
-	h.next()
-}
-
 // endRound finds the smallest size of a round that does not pass, when no answer
 // is to come that could be larger than those that came.
-func (h *sizedHost) endRound() bool {
-	round, passing := h.looks[len(h.looks)-1:], h.passing(h.search.lo)
-	n := h.count(round, passing+1, h.test.plan.MTU)
-	if n.pending > 0 {
-		h.wakeAt(n.due)
-		return false
+func (h *sizedHost) endRound() {
+	round, passing := h.looks[len(h.looks)-1:], h.passing(h.lo)
+	if n := h.count(round, passing+1, h.test.plan.MTU); n.pending > 0 {
+		h.test.wakeAt(n.due)
+		return
 	}
-	for _, bytes := range slices.Backward(sizesOf(round)) {
+	for bytes := range h.packetsOf(round) {
 		if bytes > passing {
-			h.search.hi = bytes
+			h.hi = bytes
+			break
 		}
 	}
-	return true
+	h.narrow()
+}
+
+// narrow goes on with what is left between the two sizes.
+func (h *sizedHost) narrow() {
+	if h.lo = h.passing(h.lo); h.hi <= h.lo {
+		h.hi = h.test.plan.MTU
+	}
+	h.next()
 }
 
 // next begins a round between what passes and what does not, or pairs if nothing
 // is between them.
 func (h *sizedHost) next() {
-	s, packets := h.search, 0
+	packets := 0
 	for _, l := range h.looks {
 		packets += l.Packets
 	}
 	switch {
-	case s.hi-s.lo == 1 && (s.hi == h.test.plan.MTU || h.of(s.hi).tooBig > 0):
+	case h.hi-h.lo == 1 && (h.hi == h.test.plan.MTU || h.of(h.hi).TooBig > 0):
 		h.exact, h.over = true, true
 	case packets >= manyPackets:
 		h.over = true
-	case s.hi-s.lo == 1:
-		h.beginSeries(s.hi)
+	case h.hi-h.lo == 1:
+		h.beginSeries(h.hi)
 	default:
 		h.round()
 	}
@@ -333,11 +329,11 @@ func (h *sizedHost) next() {
 // round sends a packet of each of many sizes. What somebody said to fit is tried
 // first.
 func (h *sizedHost) round() {
-	s := h.search
-	n := min(roundSizes, s.hi-s.lo-1)
-	from, to := s.lo+(s.hi-s.lo)/(n+1), s.lo+(s.hi-s.lo)*n/(n+1)
-	if m := h.of(s.hi).icmp; m != nil && s.lo < m.MTU && m.MTU < s.hi {
-		from, to = m.MTU, min(m.MTU+1, s.hi-1)
+	between := h.hi - h.lo
+	n := min(roundSizes, between-1)
+	from, to := h.lo+between/(n+1), h.lo+between*n/(n+1)
+	if m := h.of(h.hi).icmp; m != nil && h.lo < m.MTU && m.MTU < h.hi {
+		from, to = m.MTU, min(m.MTU+1, h.hi-1)
 		n = to - from + 1
 	}
 	h.want(n, roundSpacing, from, to)
@@ -345,45 +341,44 @@ func (h *sizedHost) round() {
 
 // passing is the largest size that was answered, at least the given one.
 func (h *sizedHost) passing(least int) int {
-	for _, l := range h.looks {
-		for i := range l.Packets {
-			if p := h.packet(l.First + i); p != nil && p.state == answered {
-				least = max(least, l.BytesOf(i))
-			}
+	for bytes, p := range h.packetsOf(h.looks) {
+		if p != nil && p.state == answered {
+			least = max(least, bytes)
 		}
 	}
 	return least
 }
 
-// sizesOf are the sizes of packets of looks, in order.
-func sizesOf(looks []Look) (list []int) {
-	for _, l := range looks {
-		for i := range l.Packets {
-			list = append(list, l.BytesOf(i))
+// tried is what became of the packets of each size.
+func (h *sizedHost) tried() (list []Tried) {
+	var sizes []int
+	for bytes := range h.packetsOf(h.looks) {
+		sizes = append(sizes, bytes)
+	}
+	slices.Sort(sizes)
+	for _, bytes := range slices.Compact(sizes) {
+		if n := h.of(bytes); n.Sent > 0 {
+			n.Bytes = bytes
+			list = append(list, n.Tried)
 		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return list
 }
 
 // describe says what is known.
 func (h *sizedHost) describe(s *Size) {
 	stuck := h.test.isStuck(h)
 	s.Known, s.Passes, s.Limited = h.passes || stuck, h.passes, h.limited || h.vanishes && !stuck
-	for _, bytes := range sizesOf(h.looks) {
-		if n := h.of(bytes); n.sent > 0 {
-			s.Tried = append(s.Tried, Tried{bytes, n.sent, n.answered, n.tooBig})
-		}
-	}
+	s.Tried = h.tried()
 	if !stuck {
 		return
 	}
 	asked := h.of(s.Asked)
 	s.TooBig = asked.icmp
 	if asked.failed > 0 {
-		s.Fault = h.asked.fault
+		s.Fault = h.fault
 	}
-	small := smallest(h.asked.addr)
+	small := smallest(h.addr)
 	if s.Largest, s.Exact = h.passing(small), h.exact; h.exact {
 		s.TooBig = h.of(s.Largest + 1).icmp
 	} else if s.Largest == small {

@@ -36,8 +36,11 @@ type Target struct {
 	Endpoint Endpoint
 }
 
+// isFarPinged tells whether the loss of packets to a target is measured.
+func (t *Target) isFarPinged() bool { return t.Role == Far && t.Endpoint.Scheme == ICMP }
+
 const (
-	alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	alphanumeric = letters + digits
 	maxLabel     = 40 // characters
 )
 

@@ -75,6 +75,14 @@ type Figures struct {
 	RTA      time.Duration // round-trip average; 0 if it was not measured
 }
 
+func newFigures(known, lost int, rta time.Duration) Figures {
+	f := Figures{RTA: rta, Measured: known > 0}
+	if f.Measured {
+		f.Loss = percent(lost, known)
+	}
+	return f
+}
+
 // Finding is the judgement of one target on its own.
 type Finding struct {
 	Target Target
@@ -188,7 +196,7 @@ func (j *Judge) problems(v *Verdict) (list []Problem) {
 		}
 		list = append(list, Problem{Cause: cause, State: state})
 	}
-	list = append(list, j.ownFaults(down)...)
+	list = append(list, j.ownFaults()...)
 	if j.sum.up >= j.plan.Limits.MinFar || cause == Filtered {
 		list = append(list, j.passing(v, cause == Filtered)...)
 	} else if cause == TooFew {
