@@ -5,14 +5,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/vpn"
 )
@@ -165,21 +161,7 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	return nil, err
 }
 
-// control binds a socket to the path's interface and marks its packets.
-// Binding to an interface needs no privilege since Linux 5.7.
-func (d *dialer) control(_ context.Context, network, _ string, c syscall.RawConn) error {
-	var err error
-	outer := c.Control(func(fd uintptr) {
-		if d.path.Interface != "" {
-			err = bindToInterface(int(fd), d.path.Interface)
-		}
-		if d.path.DSCP != 0 && err == nil {
-			level, option := unix.IPPROTO_IP, unix.IP_TOS
-			if strings.HasSuffix(network, "6") {
-				level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
-			}
-			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), level, option, int(d.path.DSCP)<<2))
-		}
-	})
-	return errors.Join(outer, err)
+// control prepares a socket for the path.
+func (d *dialer) control(_ context.Context, _, _ string, c syscall.RawConn) error {
+	return onSocket(c, func(fd int) error { return d.path.prepare(fd, familyFor(d.addr)) })
 }

@@ -180,7 +180,7 @@ func listenAt(t *testing.T, n *lab.Node, f Family, path Path, privileged bool) *
 		return err
 	}))
 	over := make(chan error)
-	go func() { over <- e.listen(func(ev echoEvent) { e.events <- ev }) }()
+	go func() { over <- e.listen() }()
 	t.Cleanup(func() {
 		e.Close()
 		if err := <-over; err != nil {
@@ -188,6 +188,12 @@ func listenAt(t *testing.T, n *lab.Node, f Family, path Path, privileged bool) *
 		}
 	})
 	return e
+}
+
+// send sends a packet, of which the ear hears.
+func (e *ear) send(r echoRequest, left func(time.Time)) error {
+	r.left, r.heard = left, func(ev echoEvent) { e.events <- ev }
+	return e.echoSocket.send(r)
 }
 
 // next is the next event.
@@ -349,4 +355,19 @@ func (l *line) deliver(t *testing.T, m message) {
 	}
 	_, err := l.file.Write(append(b, icmp...))
 	check(t, err)
+}
+
+// internetSum is the sum of RFC 1071; all ones if it includes a right checksum.
+func internetSum(b []byte) uint16 {
+	var sum uint32
+	for ; len(b) >= 2; b = b[2:] {
+		sum += uint32(binary.BigEndian.Uint16(b))
+	}
+	if len(b) == 1 {
+		sum += uint32(b[0]) << 8
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return uint16(sum)
 }

@@ -444,7 +444,7 @@ func TestEchoAsNobody(t *testing.T) {
 			check(t, err)
 			defer e.Close()
 			expectSyscall(t, raw, "socket", unix.EPERM)
-			go e.listen(func(ev echoEvent) { e.events <- ev })
+			go e.listen()
 			to := of(f, "10.2.0.1", "fd00:2::1")
 			e.say(t, echoRequest{To: to})
 			l.deliver(t, l.error(l.next(t), to, 3, 0, 0, 1000))
@@ -519,27 +519,25 @@ func TestEchoLeft(t *testing.T) {
 		left := make(map[int]time.Time)
 		done := make(chan error, 1)
 		heard := make(chan int, 1000)
-		go func() {
-			done <- s.listen(func(e echoEvent) {
+		go func() { done <- s.listen() }()
+		for i := range 100 {
+			size := 0
+			if i%10 == 0 {
+				size = 65535 // too big for no loopback, so large ones are answered as well
+			}
+			check(t, s.send(echoRequest{To: of(f, "127.0.0.1", "::1"), Seq: i, Bytes: size, left: func(at time.Time) {
+				time.Sleep(10 * time.Microsecond)
+				mu.Lock()
+				defer mu.Unlock()
+				left[i] = at
+			}, heard: func(e echoEvent) {
 				mu.Lock()
 				defer mu.Unlock()
 				if at, ok := left[e.Seq]; !ok || at != e.Sent {
 					t.Errorf("packet %d: left at %v, the event says %v", e.Seq, at, e.Sent)
 				}
 				heard <- e.Seq
-			})
-		}()
-		for i := range 100 {
-			size := 0
-			if i%10 == 0 {
-				size = 65535 // too big for no loopback, so large ones are answered as well
-			}
-			check(t, s.send(echoRequest{To: of(f, "127.0.0.1", "::1"), Seq: i, Bytes: size}, func(at time.Time) {
-				time.Sleep(10 * time.Microsecond)
-				mu.Lock()
-				defer mu.Unlock()
-				left[i] = at
-			}))
+			}}))
 			select {
 			case <-heard:
 			case <-time.After(patience):

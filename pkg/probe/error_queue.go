@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"net/netip"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -33,33 +32,6 @@ type queuedError struct {
 	Quote      []byte     // the packet's beginning, from its ICMP, TCP or UDP header on
 }
 
-// turnOnErrorQueue gives a socket an error queue. What tells this host's own
-// ICMP errors from others is the address that they were sent to, so that is
-// asked for as well.
-func turnOnErrorQueue(fd int, f Family) error {
-	if f == IPv6 {
-		return setOptions(fd, []socketOption{
-			{unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1},
-			{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1},
-		})
-	}
-	return setOptions(fd, []socketOption{
-		{unix.IPPROTO_IP, unix.IP_RECVERR, 1},
-		{unix.IPPROTO_IP, unix.IP_PKTINFO, 1},
-	})
-}
-
-type socketOption struct{ level, name, value int }
-
-func setOptions(fd int, options []socketOption) error {
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-	}
-	return nil
-}
-
 // readErrorQueue takes one entry from the error queue of a socket. The error is
 // EAGAIN if there is none. The quote is put into the buffer, as much of it as
 // fits.
@@ -74,7 +46,7 @@ func readErrorQueue(fd int, buffer []byte) (queuedError, error) {
 			return queuedError{}, err
 		}
 		q := parseQueuedError(control[:nc])
-		q.To, q.Quote = addrOf(to), buffer[:n]
+		q.To, q.Quote = addrPortOf(to).Addr(), buffer[:n]
 		return q, nil
 	}
 }
@@ -136,17 +108,6 @@ func parseSockaddr(b []byte) netip.Addr {
 		return netip.AddrFrom4([4]byte(b[4:]))
 	case family == unix.AF_INET6 && len(b) >= unix.SizeofSockaddrInet6:
 		return netip.AddrFrom16([16]byte(b[8:])).Unmap()
-	}
-	return netip.Addr{}
-}
-
-// addrOf is the address of a sockaddr, without its zone.
-func addrOf(a unix.Sockaddr) netip.Addr {
-	switch a := a.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrFrom4(a.Addr)
-	case *unix.SockaddrInet6:
-		return netip.AddrFrom16(a.Addr).Unmap()
 	}
 	return netip.Addr{}
 }

@@ -224,8 +224,7 @@ func (d *dialer) watchErrors(conn net.Conn) (syscall.RawConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	outer := raw.Control(func(fd uintptr) { err = turnOnErrorQueue(int(fd), familyFor(d.addr)) })
-	return raw, errors.Join(outer, err)
+	return raw, onSocket(raw, func(fd int) error { return turnOnErrorQueue(fd, familyFor(d.addr)) })
 }
 
 // weigh says what an error of the socket comes to: nil if it may pass, as the

@@ -41,13 +41,13 @@ type Settings struct {
 
 // Prober carries out looks. Want and Close are for one goroutine.
 type Prober struct {
-	set     Settings
-	modes   modes
-	pace    *pace
-	echoes  *echoes
-	looks   map[vpn.Look]*look // all that were ever started
-	running []*look            // those that were wanted last, in their order
-	rounds  int                // of Want
+	set         Settings
+	permissions permissions
+	pace        *pace
+	echoes      *echoes
+	looks       map[vpn.Look]*look // all that were ever started
+	running     []*look            // those that were wanted last, in their order
+	rounds      int                // of Want
 }
 
 // New makes a prober that asks nothing yet.
@@ -131,10 +131,10 @@ func (p *Prober) start(ctx context.Context, asked vpn.Look) *look {
 func (l *look) run(begun func()) {
 	switch l.Kind {
 	case vpn.FirstLook, vpn.LossLook, vpn.Control:
-		l.ping(begun)
+		l.sendAll(func(i int, short *shortage) (int, error) { return l.ping(i, begun, short) })
 	case vpn.Silence, vpn.Sizes, vpn.Path:
 		begun()
-		l.sendEchoes()
+		l.sendAll(func(i int, short *shortage) (int, error) { return l.sendEcho(i, short) })
 	case vpn.Resolving:
 		l.resolve()
 	case vpn.Connect:
@@ -145,6 +145,40 @@ func (l *look) run(begun func()) {
 		l.count()
 	default:
 		panic("no look is called " + string(l.Kind)) // the list is our own
+	}
+}
+
+// sendAll sends the packets of a look by calls of send, each from the packet with
+// the given number on. That gives how many have left or failed; if it gives an
+// error with none, that is why.
+func (l *look) sendAll(send func(from int, short *shortage) (made int, err error)) {
+	if f := l.refusal(); f != nil {
+		l.refuse(f)
+		return
+	}
+	var short shortage
+	for made := 0; made < l.Packets; {
+		n, err := send(made, &short)
+		made += n
+		pause := l.Spacing
+		switch {
+		case l.ctx.Err() != nil:
+			return
+		case n > 0:
+		case short.mayPass(err):
+			pause = nextTry
+		default:
+			f := icmpFault(err)
+			if f.Code == vpn.NoPermission { // that will not change
+				l.refuse(f)
+				return
+			}
+			l.localError(made, f)
+			made++
+		}
+		if made < l.Packets && !sleep(l.ctx, pause) {
+			return
+		}
 	}
 }
 

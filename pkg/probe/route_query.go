@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/vpn"
@@ -105,11 +106,14 @@ func (f flow) link() (int, error) {
 	if name == "" {
 		return 0, nil
 	}
-	index, _, err := resolveInterface(name)
-	if number, bad := strconv.ParseUint(name, 10, 31); err != nil && bad == nil && f.Interface == "" {
+	link, err := linkNamed(name)
+	if err == nil {
+		return link.Attrs().Index, nil
+	}
+	if number, bad := strconv.ParseUint(name, 10, 31); bad == nil && f.Interface == "" {
 		return int(number), nil
 	}
-	return index, err
+	return 0, err
 }
 
 // checkSource gives EADDRNOTAVAIL if addr is no address of this host, from
@@ -133,11 +137,11 @@ func (s *routeSocket) checkSource(addr netip.Addr) error {
 // given one if there is one: IPv4 then answers with none, and IPv6 with the one
 // that it would have chosen itself.
 func (f flow) routeBy(a routeAnswer) (vpn.Route, error) {
-	link, err := linkOf(a.link)
+	link, err := linkOrFault(netlink.LinkByIndex(a.link))
 	if err != nil {
 		return vpn.Route{}, err
 	}
-	r := vpn.Route{Interface: link.Name, AltNames: link.AltNames, Source: a.source, Gateway: a.gateway}
+	r := vpn.Route{Interface: link.Attrs().Name, AltNames: link.Attrs().AltNames, Source: a.source, Gateway: a.gateway}
 	if f.Source.IsValid() {
 		r.Source = f.Source.WithZone("")
 	}
