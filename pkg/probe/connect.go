@@ -138,8 +138,8 @@ func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
 func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	w := &witness{addr: d.addr}
 	defer w.close()
-	nd := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, c syscall.RawConn) error {
-		return errors.Join(d.control(ctx, network, address, c), w.watch(c))
+	nd := net.Dialer{KeepAlive: -1, Control: func(network, address string, c syscall.RawConn) error {
+		return errors.Join(d.path.control(network, address, c), w.watch(c))
 	}}
 	if d.path.Source.IsValid() {
 		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
@@ -159,9 +159,4 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 		d.said.Store(said)
 	}
 	return nil, err
-}
-
-// control prepares a socket for the path.
-func (d *dialer) control(_ context.Context, _, _ string, c syscall.RawConn) error {
-	return onSocket(c, func(fd int) error { return d.path.prepare(fd, familyFor(d.addr)) })
 }

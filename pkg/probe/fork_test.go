@@ -150,7 +150,7 @@ func (f flow) send() error {
 	if f.Protocol == unix.IPPROTO_TCP {
 		kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK
 	}
-	fd, err := unix.Socket(int(afOf(f.To)), kind, int(f.Protocol))
+	fd, err := unix.Socket(afOf(f.To), kind, int(f.Protocol))
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
@@ -220,4 +220,11 @@ func (f flow) taken() (string, error) {
 		}
 	}
 	return way, nil
+}
+
+func afOf(addr netip.Addr) int {
+	if addr.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
 }

@@ -208,7 +208,7 @@ func sendIKE(conn net.Conn, packet []byte, until time.Time, weigh func(error) er
 
 // dialUDP connects a UDP socket, which sends nothing yet.
 func (d *dialer) dialUDP(ctx context.Context, port uint16) (net.Conn, error) {
-	nd := net.Dialer{ControlContext: d.control}
+	nd := net.Dialer{Control: d.path.control}
 	if d.path.Source.IsValid() {
 		nd.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +50,15 @@ func (p Path) prepare(fd int, f Family) error {
 		return nil
 	}
 	return typeOfService.set(fd, f, int(p.DSCP)<<2)
+}
+
+// control prepares a socket that the net package makes.
+func (p Path) control(network, _ string, c syscall.RawConn) error {
+	f := IPv4
+	if strings.HasSuffix(network, "6") {
+		f = IPv6
+	}
+	return onSocket(c, func(fd int) error { return p.prepare(fd, f) })
 }
 
 // bindToInterface makes a socket send by one interface alone, which needs no
