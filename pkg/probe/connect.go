@@ -24,11 +24,12 @@ func (l *look) connect() {
 	began := l.set.Now()
 	l.emit(vpn.Event{Kind: vpn.Sent, At: began, Seq: l.First})
 	d := &dialer{path: l.Path, addr: l.Addr, guarded: l.guarded}
-	var short shortage
-	answer, took, err := d.try(ctx, l.Endpoint, l.set.Status)
-	for short.mayPass(err) && sleep(ctx, nextTry) {
+	var answer string
+	var took time.Duration
+	err := retry(ctx, func() (err error) {
 		answer, took, err = d.try(ctx, l.Endpoint, l.set.Status)
-	}
+		return err
+	})
 	e := d.outcome(err, ctx.Err() != nil, l.Limit)
 	if e.Kind == vpn.Answered {
 		e.Answer = answer
@@ -122,6 +123,9 @@ type dialer struct {
 	connected atomic.Bool                     // also read while a library still dials
 	said      atomic.Pointer[vpn.ICMPMessage] // the last ICMP error that came to a socket of the attempt
 }
+
+// errDialerFailed is of a goroutine that has panicked, which is an event already.
+var errDialerFailed = errors.New("the dialer has failed")
 
 func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
 	conn, err := d.dial(ctx, port)

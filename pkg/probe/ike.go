@@ -54,7 +54,6 @@ type ikeReply struct {
 	answer string        // in words of our own
 	took   time.Duration // since the first transmission of the request
 	err    error
-	panic  any // what the goroutine that asked panicked with
 }
 
 // tryIKE asks the peer for an IKE_SA_INIT response until it answers or ctx
@@ -95,7 +94,11 @@ func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) ikeReply
 
 	ask := func(port uint16, marked bool) <-chan ikeReply {
 		reply := make(chan ikeReply, 1)
-		asking.Go(func() { reply <- d.guardIKE(ctx, port, marked) })
+		asking.Go(func() {
+			r := ikeReply{err: errDialerFailed}
+			d.guarded(func() { r = d.askIKE(ctx, port, marked) })
+			reply <- r
+		})
 		return reply
 	}
 	first, second := ask(plain, false), (<-chan ikeReply)(nil)
@@ -105,12 +108,12 @@ func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) ikeReply
 	for {
 		select {
 		case r := <-first:
-			if r.silent() && refusal != nil {
+			if refusal != nil && r.err != nil && ctx.Err() != nil { // silent to the end
 				return *refusal
 			}
-			return r.orPanic()
+			return r
 		case r := <-second:
-			if r.orPanic().err == nil {
+			if r.err == nil {
 				return r
 			}
 			if refused(r.err) {
@@ -124,28 +127,6 @@ func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) ikeReply
 			second = ask(marked, true)
 		}
 	}
-}
-
-// guardIKE hands a panic to who waits for the reply: one in this goroutine
-// would end the program with the exit code of CRITICAL.
-func (d *dialer) guardIKE(ctx context.Context, port uint16, marked bool) (r ikeReply) {
-	defer func() {
-		if v := recover(); v != nil {
-			r = ikeReply{panic: v}
-		}
-	}()
-	return d.askIKE(ctx, port, marked)
-}
-
-func (r ikeReply) orPanic() ikeReply {
-	if r.panic != nil {
-		panic(r.panic)
-	}
-	return r
-}
-
-func (r ikeReply) silent() bool {
-	return errors.Is(r.err, context.DeadlineExceeded) || errors.Is(r.err, context.Canceled)
 }
 
 // askIKE asks one port. The end of ctx closes the socket, so that neither

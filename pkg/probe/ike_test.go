@@ -41,7 +41,9 @@ func ikeResponder(t *testing.T, address string, f func(request []byte, before in
 	return portOf(conn)
 }
 
-func ikeDialer(address string) *dialer { return &dialer{addr: netip.MustParseAddr(address)} }
+func ikeDialer(address string) *dialer {
+	return &dialer{addr: netip.MustParseAddr(address), guarded: func(f func()) { f() }}
+}
 
 func ends(t *testing.T, after time.Duration) context.Context {
 	ctx, stop := context.WithTimeout(t.Context(), after)

@@ -114,10 +114,7 @@ func (p *Prober) start(ctx context.Context, asked vpn.Look) *look {
 	if asked.Target >= 0 && asked.Target < len(p.set.Questions) {
 		l.Question = p.set.Questions[asked.Target]
 	}
-	turn := noQueue
-	if packets := priceOf(asked); packets > 0 {
-		turn = p.pace.queue(packets)
-	}
+	turn := p.pace.queue(priceOf(asked))
 	p.spawn(func() {
 		defer turn.over()
 		if turn.wait(l.ctx); l.ctx.Err() == nil {
@@ -207,11 +204,11 @@ func (l *look) refusal() *vpn.Fault {
 	if !l.RefuseOwn {
 		return nil
 	}
-	var short shortage
-	own, err := ownAddress(l.Addr)
-	for short.mayPass(err) && sleep(l.ctx, nextTry) {
+	var own bool
+	err := retry(l.ctx, func() (err error) {
 		own, err = ownAddress(l.Addr)
-	}
+		return err
+	})
 	switch {
 	case err != nil:
 		return faultOf(err)

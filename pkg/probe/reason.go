@@ -116,10 +116,9 @@ func cannotAsk(what string, err error) error {
 // unresolved is why a name has no address that can be asked; ours is what was
 // wrong on this host, if anything was.
 func unresolved(name string, err error, ours *vpn.Fault) *vpn.Fault {
-	var dns *net.DNSError
 	code, what := vpn.NoResolver, "the resolver refuses"
 	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
+	case isDenied(err):
 		code, what = vpn.NoName, "no such name"
 	case ours != nil:
 		return &vpn.Fault{Code: ours.Code, Words: "cannot ask the resolver: " + ours.Words + " (" + name + ")", Own: true}
