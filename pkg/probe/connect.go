@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -66,7 +67,7 @@ func (d *dialer) outcome(err error, over bool, limit time.Duration) vpn.Event {
 	}
 	f, said := faultOf(err), d.said.Load()
 	if isOver(err, f, over) {
-		f = &vpn.Fault{Code: vpn.Timeout, Words: within(limit)}
+		f = &vpn.Fault{Code: vpn.Timeout, Words: fmt.Sprintf("no answer within %s", limit.Round(10*time.Millisecond))}
 	}
 	itself := said != nil && said.From == d.addr.WithZone("")
 	switch {
@@ -143,11 +144,8 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	w := &witness{addr: d.addr}
 	defer w.close()
 	nd := net.Dialer{KeepAlive: -1, Control: func(network, address string, c syscall.RawConn) error {
-		return errors.Join(d.path.control(network, address, c), w.watch(c))
+		return errors.Join(d.control(network, address, c), w.watch(c))
 	}}
-	if d.path.Source.IsValid() {
-		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
-	}
 	conn, err := nd.DialContext(ctx, "tcp", netip.AddrPortFrom(d.addr, port).String())
 	if err == nil {
 		d.connected.Store(true)
@@ -163,4 +161,10 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 		d.said.Store(said)
 	}
 	return nil, err
+}
+
+// control prepares a socket for the path, and gives it an error queue.
+func (d *dialer) control(_, _ string, c syscall.RawConn) error {
+	f := familyFor(d.addr)
+	return onSocket(c, func(fd int) error { return errors.Join(d.path.prepare(fd, f), turnOnErrorQueue(fd, f)) })
 }

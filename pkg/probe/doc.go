@@ -26,7 +26,7 @@
 //  1. pkg/vpn/endpoint.go: a Scheme, its default port, and how its URL is read.
 //     String must give what parses back to the same.
 //  2. connect.go: dialer.try makes one attempt. It gives an error, or nil for an
-//     answer, ends with its context, and uses dialer.dial or Path.control, so that
+//     answer, ends with its context, and uses dialer.dial or dialer.control, so that
 //     -s, -I and --dscp hold. faultOf, in reason.go, says what an error means.
 //  3. route.go, unless it is TCP: the protocol and port that --via asks the
 //     kernel about. descriptors, in pkg/vpn/look.go, if it holds more than two sockets.

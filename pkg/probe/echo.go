@@ -89,9 +89,8 @@ func (l *look) sendEcho(i int, short *shortage) (made int, err error) {
 
 // heard emits what became of a packet of the look.
 func (l *look) heard(e echoEvent) {
-	event := vpn.Event{Kind: vpn.Answered, At: l.offset(e.At), Seq: e.Seq, Took: e.At.Sub(e.Sent)}
-	if e.Kind == echoError {
-		event.Kind = vpn.ICMPError
+	event := vpn.Event{Kind: e.Kind, At: l.offset(e.At), Seq: e.Seq, Took: e.At.Sub(e.Sent)}
+	if e.Kind == vpn.ICMPError {
 		event.ICMP = &vpn.ICMPMessage{From: e.From, Type: e.Type, Code: e.Code, MTU: e.MTU}
 	}
 	l.emit(event)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/lab"
+	"checkvpn/pkg/vpn"
 )
 
 // What the tests of the echo socket need: nodes and cables between them, a
@@ -163,6 +164,8 @@ func newChain(t *testing.T) chain {
 	}
 	return c
 }
+
+const echoReply, echoError = vpn.Answered, vpn.ICMPError
 
 // ear is an echo socket at a node, and what it hears.
 type ear struct {

@@ -22,6 +22,7 @@ const icmpHeader = 8 // bytes, of an echo request or reply
 
 // echoForm is what differs between the two families.
 type echoForm struct {
+	unspecified    netip.Addr
 	protocol       int
 	request, reply icmp.Type
 	ipHeader       int // bytes
@@ -30,9 +31,9 @@ type echoForm struct {
 
 func formOf(f Family) echoForm {
 	if f == IPv6 {
-		return echoForm{unix.IPPROTO_ICMPV6, ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 40, [2]uint8{2, 0}}
+		return echoForm{netip.IPv6Unspecified(), unix.IPPROTO_ICMPV6, ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 40, [2]uint8{2, 0}}
 	}
-	return echoForm{unix.IPPROTO_ICMP, ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 20, [2]uint8{3, 4}}
+	return echoForm{netip.IPv4Unspecified(), unix.IPPROTO_ICMP, ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 20, [2]uint8{3, 4}}
 }
 
 func (f echoForm) least() int { return f.ipHeader + icmpHeader }

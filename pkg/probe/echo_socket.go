@@ -15,6 +15,8 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
 )
 
 // An echo socket of our own, for what pro-bing's cannot do: it is told who says
@@ -66,7 +68,7 @@ type echoRequest struct {
 // echoEvent is what became of one packet. Each packet gets one reply and one
 // error at most.
 type echoEvent struct {
-	Kind     echoKind
+	Kind     vpn.Kind   // vpn.Answered or vpn.ICMPError
 	To       netip.Addr // To, Seq and Bytes are those of the request
 	Seq      int
 	Bytes    int
@@ -76,13 +78,6 @@ type echoEvent struct {
 	Type, Code uint8      // of the ICMP error
 	MTU        int        // said to fit, of a packet that was too big; 0: not said
 }
-
-type echoKind uint8
-
-const (
-	echoReply echoKind = iota + 1
-	echoError
-)
 
 // openEchoSocket opens a socket of one family, IPv4 or IPv6, raw if it is privileged. Its
 // errors are those of the system call: *os.SyscallError for "socket",
@@ -117,21 +112,21 @@ func (s *echoSocket) prepare(fd int, path Path, privileged bool) error {
 	const buffer = 1 << 20
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, buffer)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
+	// A datagram socket gets its id when it is bound, be it to no address. The
+	// kernel calls it the port.
+	if !path.Source.IsValid() {
+		path.Source = s.table.unspecified
+	}
 	err := errors.Join(
 		path.prepare(fd, s.family),
 		mtuDiscovery.set(fd, s.family, unix.IP_PMTUDISC_PROBE),
 		turnOnErrorQueue(fd, s.family))
-	if err == nil && privileged {
-		err = onlyReplies(fd, s.family)
-	}
-	if err == nil {
-		err = s.bind(fd, path.Source)
-	}
-	if err != nil || privileged {
+	switch {
+	case err != nil:
 		return err
+	case privileged:
+		return onlyReplies(fd, s.family)
 	}
-	// A datagram socket gets its id when it is bound, be it to no address. The
-	// kernel calls it the port.
 	own, err := ownAddrOf(fd)
 	s.table.id = int(own.Port())
 	return err
@@ -151,21 +146,6 @@ func onlyReplies(fd int, f Family) error {
 	}
 	const icmpFilter = 1
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_RAW, icmpFilter, ^(1<<ipv4.ICMPTypeEchoReply)))
-}
-
-// bind binds the socket to a source address, if there is one.
-func (s *echoSocket) bind(fd int, source netip.Addr) error {
-	if !source.IsValid() {
-		source = netip.IPv4Unspecified()
-		if s.family == IPv6 {
-			source = netip.IPv6Unspecified()
-		}
-	}
-	to, err := socketAddr(fd, source)
-	if err != nil {
-		return err
-	}
-	return os.NewSyscallError("bind", unix.Bind(fd, to))
 }
 
 // Close ends listen.
@@ -203,7 +183,7 @@ func (s *echoSocket) send(r echoRequest) error {
 	}
 	if err != nil {
 		p.failed = true
-		p.hear(echoEvent{Kind: echoError, At: time.Now(), Type: s.table.tooBig[0], Code: s.table.tooBig[1], MTU: fits})
+		p.hear(echoEvent{Kind: vpn.ICMPError, At: time.Now(), Type: s.table.tooBig[0], Code: s.table.tooBig[1], MTU: fits})
 	}
 	return nil
 }
@@ -291,7 +271,7 @@ func (s *echoSocket) reply(b []byte, from netip.Addr, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.table.answers(b, from); p != nil {
-		p.hear(echoEvent{Kind: echoReply, At: at, From: from})
+		p.hear(echoEvent{Kind: vpn.Answered, At: at, From: from})
 	}
 }
 
@@ -309,7 +289,7 @@ func (s *echoSocket) drainErrors(fd int) (n, fits int) {
 			continue
 		}
 		if p := s.table.isAbout(q); p != nil {
-			p.hear(echoEvent{Kind: echoError, At: at, From: q.From, Type: q.Type, Code: q.Code, MTU: q.MTU})
+			p.hear(echoEvent{Kind: vpn.ICMPError, At: at, From: q.From, Type: q.Type, Code: q.Code, MTU: q.MTU})
 		}
 	}
 	return n, fits

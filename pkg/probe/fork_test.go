@@ -221,10 +221,3 @@ func (f flow) taken() (string, error) {
 	}
 	return way, nil
 }
-
-func afOf(addr netip.Addr) int {
-	if addr.Is4() {
-		return unix.AF_INET
-	}
-	return unix.AF_INET6
-}

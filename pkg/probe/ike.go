@@ -34,7 +34,6 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"checkvpn/pkg/vpn"
@@ -138,11 +137,7 @@ func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply 
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	raw, err := d.watchErrors(conn)
-	if err != nil {
-		return ikeReply{err: err}
-	}
-	weigh := func(err error) error { return d.weigh(raw, err) }
+	weigh := func(err error) error { return d.weigh(conn, err) }
 
 	spi, packet := newIKERequest(marked)
 	began := time.Now()
@@ -188,35 +183,31 @@ func sendIKE(conn net.Conn, packet []byte, until time.Time, weigh func(error) er
 }
 
 // dialUDP connects a UDP socket, which sends nothing yet.
-func (d *dialer) dialUDP(ctx context.Context, port uint16) (net.Conn, error) {
-	nd := net.Dialer{Control: d.path.control}
-	if d.path.Source.IsValid() {
-		nd.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
+func (d *dialer) dialUDP(ctx context.Context, port uint16) (*net.UDPConn, error) {
+	nd := net.Dialer{Control: d.control}
+	conn, err := nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String())
+	if err != nil {
+		return nil, err
 	}
-	return nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String())
+	return conn.(*net.UDPConn), nil
 }
 
 // errSaid is that somebody else than the target says that it cannot be reached.
 var errSaid = errors.New("an ICMP error has come")
 
-// watchErrors gives a UDP socket an error queue.
-func (d *dialer) watchErrors(conn net.Conn) (syscall.RawConn, error) {
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	return raw, onSocket(raw, func(fd int) error { return turnOnErrorQueue(fd, familyFor(d.addr)) })
-}
-
 // weigh says what an error of the socket comes to: nil if it may pass, as the
 // kernel too sees it of a socket without a queue; errSaid if somebody else than
 // the target said it; else the error.
-func (d *dialer) weigh(raw syscall.RawConn, err error) error {
+func (d *dialer) weigh(conn *net.UDPConn, err error) error {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 	var said *vpn.ICMPMessage
-	if raw.Control(func(fd uintptr) { said = lastICMPError(int(fd), d.addr) }) != nil || said == nil {
+	raw, closed := conn.SyscallConn()
+	if closed == nil {
+		closed = raw.Control(func(fd uintptr) { said = lastICMPError(int(fd), d.addr) })
+	}
+	if closed != nil || said == nil {
 		return err
 	}
 	d.said.Store(said)

@@ -46,8 +46,7 @@ type Prober struct {
 	pace        *pace
 	echoes      *echoes
 	looks       map[vpn.Look]*look // all that were ever started
-	running     []*look            // those that were wanted last, in their order
-	rounds      int                // of Want
+	wanted      []vpn.Look         // last
 }
 
 // New makes a prober that asks nothing yet.
@@ -65,44 +64,35 @@ type look struct {
 	vpn.Look
 	*Prober
 	Question
-	ctx   context.Context
-	end   context.CancelFunc
-	round int // in which it was wanted last
+	ctx context.Context
+	end context.CancelFunc
 }
 
 // Want starts the looks that are new, in their order, and ends those that are not
 // among them any more. A look that has ended is not started again.
 func (p *Prober) Want(ctx context.Context, looks []vpn.Look) {
-	if slices.EqualFunc(looks, p.running, func(a vpn.Look, b *look) bool { return a == b.Look }) {
+	if slices.Equal(looks, p.wanted) {
 		return
 	}
-	p.rounds++
-	wanted := make([]*look, len(looks))
-	for i, l := range looks {
+	wanted := make(map[vpn.Look]bool, len(looks))
+	for _, l := range looks {
+		wanted[l] = true
 		if p.looks[l] == nil {
 			p.looks[l] = p.start(ctx, l)
 		}
-		wanted[i] = p.looks[l]
-		wanted[i].round = p.rounds
 	}
-	p.endUnwanted()
-	p.running = wanted
-}
-
-func (p *Prober) endUnwanted() {
-	for _, l := range p.running {
-		if l.round != p.rounds {
-			l.end()
+	for _, l := range p.wanted {
+		if !wanted[l] {
+			p.looks[l].end()
 		}
 	}
+	p.wanted = slices.Clone(looks)
 }
 
 // Close ends all looks. It does not wait: pro-bing may take a tenth of a second
 // to notice.
 func (p *Prober) Close() {
-	p.rounds++
-	p.endUnwanted()
-	p.running = nil
+	p.Want(context.Background(), nil)
 	p.echoes.close()
 }
 

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"syscall"
-	"time"
 
 	"checkvpn/pkg/vpn"
 )
@@ -162,17 +161,8 @@ func explainTLS(err error) (string, bool) {
 // refused tells whether err came from the target itself: then something there
 // answers, and the way to it is open.
 func refused(err error) bool {
-	for _, errno := range []syscall.Errno{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
-}
-
-// within says that an attempt had no answer in the time that it was given.
-func within(limit time.Duration) string {
-	return fmt.Sprintf("no answer within %s", limit.Round(10*time.Millisecond))
+	f := faultOf(err)
+	return f != nil && f.Code == vpn.Reset
 }
 
 // badStatus is an HTTP status that is no answer.

@@ -1,10 +1,9 @@
 package probe
 
 import (
-	"context"
 	"errors"
-	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"syscall"
@@ -154,14 +153,16 @@ func (f flow) checkSource() error {
 	if !f.Source.IsValid() {
 		return nil
 	}
-	lc := net.ListenConfig{Control: f.Path.control}
-	conn, err := lc.ListenPacket(context.Background(), "udp", netip.AddrPortFrom(f.Source, 0).String())
+	fd, err := unix.Socket(afOf(f.To), unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return cannotAsk("a source address", os.NewSyscallError("socket", err))
+	}
+	defer unix.Close(fd)
+	err = f.Path.prepare(fd, familyFor(f.To))
 	switch {
-	case err == nil:
-		return conn.Close()
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return syscall.EADDRNOTAVAIL
-	case faultOf(err).Own:
+	case err != nil && faultOf(err).Own:
 		return cannotAsk("a source address", err)
 	}
 	return nil // whatever else there is, packets will meet with it

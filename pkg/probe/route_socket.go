@@ -40,12 +40,8 @@ func openRoutes() (*routeSocket, error) {
 // of the flow.
 func (s *routeSocket) lookUp(f flow, flags uint32) (routeAnswer, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
-	family := uint8(unix.AF_INET)
-	if f.To.Is6() {
-		family = unix.AF_INET6
-	}
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{
-		Family:  family,
+		Family:  uint8(afOf(f.To)),
 		Dst_len: uint8(f.To.BitLen()),
 		Src_len: uint8(f.Source.BitLen()),
 		Tos:     f.DSCP << 2,

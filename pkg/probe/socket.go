@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -39,26 +38,26 @@ func turnOnErrorQueue(fd int, f Family) error {
 	return errors.Join(errorQueue.set(fd, f, 1), sentTo.set(fd, f, 1))
 }
 
-// prepare makes a socket send by the path's interface, with its DSCP.
+// prepare makes a new socket send by the path.
 func (p Path) prepare(fd int, f Family) error {
 	if p.Interface != "" {
 		if err := bindToInterface(fd, p.Interface); err != nil {
 			return err
 		}
 	}
-	if p.DSCP == 0 {
+	if p.DSCP != 0 {
+		if err := typeOfService.set(fd, f, int(p.DSCP)<<2); err != nil {
+			return err
+		}
+	}
+	if !p.Source.IsValid() {
 		return nil
 	}
-	return typeOfService.set(fd, f, int(p.DSCP)<<2)
-}
-
-// control prepares a socket that the net package makes.
-func (p Path) control(network, _ string, c syscall.RawConn) error {
-	f := IPv4
-	if strings.HasSuffix(network, "6") {
-		f = IPv6
+	source, err := socketAddr(fd, p.Source.Unmap())
+	if err != nil {
+		return err
 	}
-	return onSocket(c, func(fd int) error { return p.prepare(fd, f) })
+	return os.NewSyscallError("bind", unix.Bind(fd, source))
 }
 
 // bindToInterface makes a socket send by one interface alone, which needs no
@@ -80,6 +79,14 @@ func onSocket(c syscall.RawConn, f func(fd int) error) error {
 	var err error
 	outer := c.Control(func(fd uintptr) { err = f(int(fd)) })
 	return errors.Join(outer, err)
+}
+
+// afOf is the family of an address, as the kernel numbers it.
+func afOf(addr netip.Addr) int {
+	if addr.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
 }
 
 // socketAddr is an address for a system call. The interface of a zone is looked
