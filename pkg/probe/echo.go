@@ -75,25 +75,22 @@ func (l *look) sendEcho(i int, short *shortage) (made int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r := echoRequest{To: l.Addr, Seq: l.First + i, Bytes: l.bytesOf(i), heard: l.heard}
+	r := echoRequest{To: l.Addr, Bytes: l.bytesOf(i)}
 	if l.Kind == vpn.Path {
 		r.TTL = i + 1
 	}
-	r.left = func(at time.Time) { l.emit(vpn.Event{Kind: vpn.Sent, At: l.offset(at), Seq: r.Seq}) }
+	var left time.Time
+	r.heard = func(kind vpn.Kind, at time.Time, said *vpn.ICMPMessage) {
+		if kind == vpn.Sent {
+			left = at
+		}
+		l.emit(vpn.Event{Kind: kind, At: l.offset(at), Seq: l.First + i, Took: at.Sub(left), ICMP: said})
+	}
 	if err := s.send(r); err != nil {
 		return 0, err
 	}
 	short.over()
 	return 1, nil
-}
-
-// heard emits what became of a packet of the look.
-func (l *look) heard(e echoEvent) {
-	event := vpn.Event{Kind: e.Kind, At: l.offset(e.At), Seq: e.Seq, Took: e.At.Sub(e.Sent)}
-	if e.Kind == vpn.ICMPError {
-		event.ICMP = &vpn.ICMPMessage{From: e.From, Type: e.Type, Code: e.Code, MTU: e.MTU}
-	}
-	l.emit(event)
 }
 
 // bytesOf is the size of the i-th packet of the look: they rise evenly. 0 is the

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"net/netip"
-	"time"
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
@@ -23,7 +22,6 @@ const icmpHeader = 8 // bytes, of an echo request or reply
 // echoForm is what differs between the two families.
 type echoForm struct {
 	unspecified    netip.Addr
-	protocol       int
 	request, reply icmp.Type
 	ipHeader       int // bytes
 	tooBig         [2]uint8
@@ -31,9 +29,9 @@ type echoForm struct {
 
 func formOf(f Family) echoForm {
 	if f == IPv6 {
-		return echoForm{netip.IPv6Unspecified(), unix.IPPROTO_ICMPV6, ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 40, [2]uint8{2, 0}}
+		return echoForm{netip.IPv6Unspecified(), ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 40, [2]uint8{2, 0}}
 	}
-	return echoForm{netip.IPv4Unspecified(), unix.IPPROTO_ICMP, ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 20, [2]uint8{3, 4}}
+	return echoForm{netip.IPv4Unspecified(), ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 20, [2]uint8{3, 4}}
 }
 
 func (f echoForm) least() int { return f.ipHeader + icmpHeader }
@@ -51,20 +49,11 @@ type echoTable struct {
 	sent   map[uint16]*sentEcho
 }
 
-// sentEcho is one packet. A packet gets one reply and one error at most, so
-// that nobody can make many events of one packet.
+// sentEcho is one packet that has left. It gets one reply and one error at most,
+// so that nobody can make many events of one packet.
 type sentEcho struct {
 	echoRequest
-	at               time.Time // when it left; until then nothing is about it
 	answered, failed bool
-}
-
-// hear says what has become of the packet.
-func (p *sentEcho) hear(e echoEvent) {
-	e.To, e.Seq, e.Bytes, e.Sent = p.To, p.Seq, p.Bytes, p.at
-	if p.heard != nil {
-		p.heard(e)
-	}
 }
 
 // newEchoTable begins at a random number and with a random id, which the kernel
@@ -78,31 +67,29 @@ func newEchoTable(f Family) *echoTable {
 	return t
 }
 
-// add takes a packet in and gives its bytes, from the ICMP header on. The number
-// of the 65,536th packet before is used again, and that one forgotten.
+// packet gives the bytes of the next packet, from the ICMP header on.
 //
 // The data is random: a tunnel that compresses would make a large packet of
 // zeros small.
-func (t *echoTable) add(r echoRequest) (p *sentEcho, packet []byte) {
-	seq := t.next
-	t.next++
-	p = &sentEcho{echoRequest: r}
-	t.sent[seq] = p
+func (t *echoTable) packet(r echoRequest) []byte {
 	data := make([]byte, r.Bytes-t.least())
 	rand.Read(data)
 	copy(data, t.cookie[:])
-	m := icmp.Message{Type: t.request, Body: &icmp.Echo{ID: t.id, Seq: int(seq), Data: data}}
+	m := icmp.Message{Type: t.request, Body: &icmp.Echo{ID: t.id, Seq: int(t.next), Data: data}}
 	packet, err := m.Marshal(nil)
 	if err != nil {
 		panic(err) // an echo request always has a form
 	}
-	return p, packet
+	return packet
 }
 
-// forgetLast takes back the packet that was added last.
-func (t *echoTable) forgetLast() {
-	t.next--
-	delete(t.sent, t.next)
+// add takes the next packet in, when it has left. The number of the 65,536th
+// packet before is used again, and that one forgotten.
+func (t *echoTable) add(r echoRequest) *sentEcho {
+	p := &sentEcho{echoRequest: r}
+	t.sent[t.next] = p
+	t.next++
+	return p
 }
 
 // answers finds the packet that an ICMP message from an address answers: the
@@ -140,13 +127,13 @@ func (t *echoTable) isAbout(q queuedError) *sentEcho {
 // find finds the packet to an address that has the numbers of a message, and
 // gives the message's data.
 func (t *echoTable) find(kind icmp.Type, b []byte, to netip.Addr) (p *sentEcho, data []byte) {
-	m, err := icmp.ParseMessage(t.protocol, b)
+	m, err := icmp.ParseMessage(kind.Protocol(), b)
 	if err != nil || m.Type != kind || m.Code != 0 {
 		return nil, nil
 	}
 	echo := m.Body.(*icmp.Echo)
 	p = t.sent[uint16(echo.Seq)]
-	if p == nil || echo.ID != t.id || p.at.IsZero() || p.To.WithZone("") != to {
+	if p == nil || echo.ID != t.id || p.To.WithZone("") != to {
 		return nil, nil
 	}
 	return p, echo.Data

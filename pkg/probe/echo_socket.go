@@ -51,32 +51,17 @@ type echoSocket struct {
 	quote [64]byte // the buffer of the error queue
 }
 
-// echoRequest is one packet to send. It has left before anything is heard of it.
+// echoRequest is one packet to send.
 type echoRequest struct {
 	To    netip.Addr
-	Seq   int // the caller's own number; events repeat it
 	Bytes int // of the whole IP packet; 0: small
 	TTL   int // or hop limit; 0: the host's default
 
-	// left is called with the time when the packet has left, and heard with what
-	// becomes of it, each from any goroutine, but one after the other. They must
-	// not use the socket.
-	left  func(at time.Time)
-	heard func(echoEvent)
-}
-
-// echoEvent is what became of one packet. Each packet gets one reply and one
-// error at most.
-type echoEvent struct {
-	Kind     vpn.Kind   // vpn.Answered or vpn.ICMPError
-	To       netip.Addr // To, Seq and Bytes are those of the request
-	Seq      int
-	Bytes    int
-	Sent, At time.Time
-
-	From       netip.Addr // who says it; not valid if that is this host
-	Type, Code uint8      // of the ICMP error
-	MTU        int        // said to fit, of a packet that was too big; 0: not said
+	// heard is called when the packet has left (vpn.Sent), and after that with what
+	// becomes of it: one reply (vpn.Answered) at most, and one error (vpn.ICMPError)
+	// at most, which alone has something said. It is called from any goroutine, but
+	// one call after the other, and must not use the socket.
+	heard func(kind vpn.Kind, at time.Time, said *vpn.ICMPMessage)
 }
 
 // openEchoSocket opens a socket of one family, IPv4 or IPv6, raw if it is privileged. Its
@@ -166,7 +151,7 @@ func (s *echoSocket) send(r echoRequest) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, packet := s.table.add(r)
+	packet := s.table.packet(r)
 	var at time.Time
 	var fits int
 	err := onSocket(s.raw, func(fd int) (err error) {
@@ -174,16 +159,13 @@ func (s *echoSocket) send(r echoRequest) error {
 		return err
 	})
 	if err != nil && !errors.Is(err, unix.EMSGSIZE) {
-		s.table.forgetLast()
 		return err
 	}
-	p.at = at
-	if r.left != nil {
-		r.left(at)
-	}
+	p := s.table.add(r)
+	p.heard(vpn.Sent, at, nil)
 	if err != nil {
 		p.failed = true
-		p.hear(echoEvent{Kind: vpn.ICMPError, At: time.Now(), Type: s.table.tooBig[0], Code: s.table.tooBig[1], MTU: fits})
+		p.heard(vpn.ICMPError, time.Now(), &vpn.ICMPMessage{Type: s.table.tooBig[0], Code: s.table.tooBig[1], MTU: fits})
 	}
 	return nil
 }
@@ -271,7 +253,7 @@ func (s *echoSocket) reply(b []byte, from netip.Addr, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.table.answers(b, from); p != nil {
-		p.hear(echoEvent{Kind: vpn.Answered, At: at, From: from})
+		p.heard(vpn.Answered, at, nil)
 	}
 }
 
@@ -289,7 +271,7 @@ func (s *echoSocket) drainErrors(fd int) (n, fits int) {
 			continue
 		}
 		if p := s.table.isAbout(q); p != nil {
-			p.hear(echoEvent{Kind: vpn.ICMPError, At: at, From: q.From, Type: q.Type, Code: q.Code, MTU: q.MTU})
+			p.heard(vpn.ICMPError, at, &vpn.ICMPMessage{From: q.From, Type: q.Type, Code: q.Code, MTU: q.MTU})
 		}
 	}
 	return n, fits

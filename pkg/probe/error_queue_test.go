@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -115,8 +114,9 @@ func FuzzEchoMessage(f *testing.F) {
 			table, addr = newEchoTable(IPv6), to[1]
 		}
 		table.id, table.next, table.cookie = 7, 9, [16]byte([]byte("check vpn cookie"))
-		p, packet := table.add(echoRequest{To: addr, Bytes: 80})
-		p.at = time.Now()
+		r := echoRequest{To: addr, Bytes: 80}
+		packet := table.packet(r)
+		table.add(r)
 		return table, addr, packet
 	}
 	for _, six := range []bool{false, true} {
