@@ -25,25 +25,26 @@ func (l *look) connect() {
 	began := l.set.Now()
 	l.emit(vpn.Event{Kind: vpn.Sent, At: began, Seq: l.First})
 	d := &dialer{path: l.Path, addr: l.Addr, guarded: l.guarded}
-	var answer string
-	var took time.Duration
-	err := retry(ctx, func() (err error) {
-		answer, took, err = d.try(ctx, l.Endpoint, l.set.Status)
-		return err
-	})
+	r, err := retry(ctx, func() (reply, error) { return d.try(ctx, l.Endpoint, l.set.Status) })
 	e := d.outcome(err, ctx.Err() != nil, l.Limit)
+	e.At, e.Seq = l.set.Now(), l.First
 	if e.Kind == vpn.Answered {
-		e.Answer = answer
+		e.Answer, e.Took = r.answer, r.took
 	} else {
-		took = l.set.Now() - began
+		e.Took = e.At - began
 	}
-	e.At, e.Seq, e.Took = l.set.Now(), l.First, took
 	l.emit(e)
 }
 
-// try makes the attempt of the endpoint's scheme. It gives what was answered, if
-// that has a name, and how long it took.
-func (d *dialer) try(ctx context.Context, e vpn.Endpoint, status func(int) bool) (answer string, took time.Duration, err error) {
+// reply is what an attempt was answered, in words of our own if that has a name,
+// and how long it took.
+type reply struct {
+	answer string
+	took   time.Duration
+}
+
+// try makes the attempt of the endpoint's scheme.
+func (d *dialer) try(ctx context.Context, e vpn.Endpoint, status func(int) bool) (r reply, err error) {
 	began := time.Now()
 	switch e.Scheme {
 	case vpn.IKE:
@@ -53,7 +54,7 @@ func (d *dialer) try(ctx context.Context, e vpn.Endpoint, status func(int) bool)
 	default:
 		err = d.tryPage(ctx, e, status)
 	}
-	return "", time.Since(began), err
+	return reply{took: time.Since(began)}, err
 }
 
 // outcome is what became of an attempt that ended with an error, or with none.

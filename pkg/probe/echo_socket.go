@@ -271,7 +271,7 @@ func (s *echoSocket) drainErrors(fd int) (n, fits int) {
 			continue
 		}
 		if p := s.table.isAbout(q); p != nil {
-			p.heard(vpn.ICMPError, at, &vpn.ICMPMessage{From: q.From, Type: q.Type, Code: q.Code, MTU: q.MTU})
+			p.heard(vpn.ICMPError, at, &q.ICMPMessage)
 		}
 	}
 	return n, fits

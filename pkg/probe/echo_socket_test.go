@@ -583,7 +583,7 @@ func TestEchoNotSent(t *testing.T) {
 	table := newEchoTable(IPv4)
 	r := echoRequest{To: netip.MustParseAddr("10.2.0.1"), Bytes: 52}
 	packet := table.packet(r)
-	reply, quote := slices.Clone(packet), queuedError{Origin: unix.SO_EE_ORIGIN_ICMP, Type: 3, To: r.To, Quote: packet}
+	reply, quote := slices.Clone(packet), queuedError{Origin: unix.SO_EE_ORIGIN_ICMP, ICMPMessage: vpn.ICMPMessage{Type: 3}, To: r.To, Quote: packet}
 	reply[0] = 0
 	if table.answers(reply, r.To) != nil || table.isAbout(quote) != nil {
 		t.Error("a packet that has not left is answered, or stopped")

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
 )
 
 // The kernel's error queue (IP_RECVERR in ip(7), IPV6_RECVERR in ipv6(7)).
@@ -23,13 +25,11 @@ import (
 // queuedError is one entry of an error queue. Its numbers are the network's:
 // nothing but their range is sure.
 type queuedError struct {
-	Origin     uint8 // unix.SO_EE_ORIGIN_ICMP, _ICMP6 or _LOCAL; 0 for an entry that is not understood
-	Errno      syscall.Errno
-	Type, Code uint8
-	MTU        int        // what is said to fit, of a packet that was too big; 0: not said
-	From       netip.Addr // who says it; not valid if that is this host
-	To         netip.Addr // whom the packet was for, without a zone
-	Quote      []byte     // the packet's beginning, from its ICMP, TCP or UDP header on
+	vpn.ICMPMessage
+	Origin uint8 // unix.SO_EE_ORIGIN_ICMP, _ICMP6 or _LOCAL; 0 for an entry that is not understood
+	Errno  syscall.Errno
+	To     netip.Addr // whom the packet was for, without a zone
+	Quote  []byte     // the packet's beginning, from its ICMP, TCP or UDP header on
 }
 
 // readErrorQueue takes one entry from the error queue of a socket. The error is

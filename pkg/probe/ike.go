@@ -48,13 +48,6 @@ const (
 	ikeFirstWait = 250 * time.Millisecond
 )
 
-// ikeReply is what came of asking one port.
-type ikeReply struct {
-	answer string        // in words of our own
-	took   time.Duration // since the first transmission of the request
-	err    error
-}
-
 // tryIKE asks the peer for an IKE_SA_INIT response until it answers or ctx
 // ends, and says what it answered and how long that took. Port 500 asks there
 // first, and while that is silent, 4500 too. Port 4500 alone asks there, with
@@ -71,57 +64,58 @@ type ikeReply struct {
 // with errSaid, what somebody else on the way says, unless it may pass; d.said has
 // it. d.connected stays as it was, because a UDP socket is connected without
 // asking anyone.
-func (d *dialer) tryIKE(ctx context.Context, port uint16) (answer string, took time.Duration, err error) {
-	var r ikeReply
+func (d *dialer) tryIKE(ctx context.Context, port uint16) (reply, error) {
 	if port == ikePort {
-		r = d.askIKEPorts(ctx, ikePort, ikeNATPort)
-	} else {
-		r = d.askIKE(ctx, port, port == ikeNATPort)
+		return d.askIKEPorts(ctx, ikePort, ikeNATPort)
 	}
-	return r.answer, r.took, r.err
+	return d.askIKE(ctx, port, port == ikeNATPort)
 }
 
 // askIKEPorts asks a plain port, and from its first retransmission on also one
 // with the marker. They are two exchanges, each with an SPI of its own. A
 // refusal by the second port is no reason to give up on the first at once: that
 // has until its next retransmission to do better.
-func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) ikeReply {
+func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) (reply, error) {
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
-	ask := func(port uint16, marked bool) <-chan ikeReply {
-		reply := make(chan ikeReply, 1)
-		asking.Go(func() {
-			r := ikeReply{err: errDialerFailed}
-			d.guarded(func() { r = d.askIKE(ctx, port, marked) })
-			reply <- r
-		})
-		return reply
+	type outcome struct {
+		reply
+		err error
 	}
-	first, second := ask(plain, false), (<-chan ikeReply)(nil)
+	ask := func(port uint16, marked bool) <-chan outcome {
+		done := make(chan outcome, 1)
+		asking.Go(func() {
+			o := outcome{err: errDialerFailed}
+			d.guarded(func() { o.reply, o.err = d.askIKE(ctx, port, marked) })
+			done <- o
+		})
+		return done
+	}
+	first, second := ask(plain, false), (<-chan outcome)(nil)
 	next := time.NewTimer(ikeFirstWait)
 	defer next.Stop()
-	var refusal *ikeReply
+	var refusal error
 	for {
 		select {
-		case r := <-first:
-			if refusal != nil && r.err != nil && ctx.Err() != nil { // silent to the end
-				return *refusal
+		case o := <-first:
+			if refusal != nil && o.err != nil && ctx.Err() != nil { // silent to the end
+				return reply{}, refusal
 			}
-			return r
-		case r := <-second:
-			if r.err == nil {
-				return r
+			return o.reply, o.err
+		case o := <-second:
+			if o.err == nil {
+				return o.reply, nil
 			}
-			if refused(r.err) {
-				refusal = &r
+			if refused(o.err) {
+				refusal = o.err
 				next.Reset(2 * ikeFirstWait)
 			}
 		case <-next.C:
 			if refusal != nil {
-				return *refusal
+				return reply{}, refusal
 			}
 			second = ask(marked, true)
 		}
@@ -130,10 +124,10 @@ func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) ikeReply
 
 // askIKE asks one port. The end of ctx closes the socket, so that neither
 // silence nor a flood of other datagrams can hold it longer.
-func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply {
+func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) (reply, error) {
 	conn, err := d.dialUDP(ctx, port)
 	if err != nil {
-		return ikeReply{err: err}
+		return reply{}, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
@@ -149,11 +143,11 @@ func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply 
 		})
 		switch {
 		case err == nil:
-			return ikeReply{answer: answer, took: time.Since(began)}
+			return reply{answer, time.Since(began)}, nil
 		case ctx.Err() != nil:
-			return ikeReply{err: ctx.Err()}
+			return reply{}, ctx.Err()
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return ikeReply{err: err}
+			return reply{}, err
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"strings"
 	"syscall"
 
@@ -35,9 +34,8 @@ func linkNamed(name string) (netlink.Link, error) {
 }
 
 func linkOrFault(link netlink.Link, err error) (netlink.Link, error) {
-	_, missing := errors.AsType[netlink.LinkNotFoundError](err)
 	switch {
-	case missing:
+	case is[netlink.LinkNotFoundError](err):
 		return nil, syscall.ENODEV
 	case err != nil:
 		return nil, cannotAsk("an interface", err)

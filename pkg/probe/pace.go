@@ -122,13 +122,13 @@ func (s *shortage) mayPass(err error) bool {
 }
 
 // retry calls f, and again for as long as this host is out of something.
-func retry(ctx context.Context, f func() error) error {
+func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	var short shortage
-	err := f()
+	got, err := f()
 	for short.mayPass(err) && sleep(ctx, nextTry) {
-		err = f()
+		got, err = f()
 	}
-	return err
+	return got, err
 }
 
 // over is when something was sent.

@@ -194,11 +194,7 @@ func (l *look) refusal() *vpn.Fault {
 	if !l.RefuseOwn {
 		return nil
 	}
-	var own bool
-	err := retry(l.ctx, func() (err error) {
-		own, err = ownAddress(l.Addr)
-		return err
-	})
+	own, err := retry(l.ctx, func() (bool, error) { return ownAddress(l.Addr) })
 	switch {
 	case err != nil:
 		return faultOf(err)

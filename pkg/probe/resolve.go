@@ -53,11 +53,7 @@ func familyFor(addr netip.Addr) Family {
 func (l *look) resolve() {
 	ctx, cancel := l.limited()
 	defer cancel()
-	var addrs []netip.Addr
-	err := retry(ctx, func() (err error) {
-		addrs, err = l.lookUp(ctx)
-		return err
-	})
+	addrs, err := retry(ctx, func() ([]netip.Addr, error) { return l.lookUp(ctx) })
 	addrs = slices.DeleteFunc(order(addrs), func(a netip.Addr) bool {
 		return !vpn.Askable(a) || !l.family().Has(a)
 	})

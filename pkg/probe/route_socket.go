@@ -99,7 +99,7 @@ func (s *routeSocket) ask(req *nl.NetlinkRequest) ([]byte, error) {
 
 // noErrno leaves out the kernel's answer that there is no way.
 func noErrno(err error) error {
-	if _, ok := errors.AsType[syscall.Errno](err); ok {
+	if is[syscall.Errno](err) {
 		return nil
 	}
 	return err

@@ -17,7 +17,7 @@ type option struct{ four, six int }
 
 var (
 	errorQueue    = option{unix.IP_RECVERR, unix.IPV6_RECVERR} // see error_queue.go
-	sentTo        = option{unix.IP_PKTINFO, unix.IPV6_RECVPKTINFO}
+	packetInfo    = option{unix.IP_PKTINFO, unix.IPV6_RECVPKTINFO}
 	mtuDiscovery  = option{unix.IP_MTU_DISCOVER, unix.IPV6_MTU_DISCOVER}
 	typeOfService = option{unix.IP_TOS, unix.IPV6_TCLASS}
 	hopLimit      = option{unix.IP_TTL, unix.IPV6_UNICAST_HOPS} // -1 is the host's default
@@ -35,7 +35,7 @@ func (o option) set(fd int, f Family, value int) error {
 // ICMP errors from others is the address that they were sent to, so that is
 // asked for as well.
 func turnOnErrorQueue(fd int, f Family) error {
-	return errors.Join(errorQueue.set(fd, f, 1), sentTo.set(fd, f, 1))
+	return errors.Join(errorQueue.set(fd, f, 1), packetInfo.set(fd, f, 1))
 }
 
 // prepare makes a new socket send by the path.

@@ -65,7 +65,7 @@ func lastICMPError(fd int, addr netip.Addr) (said *vpn.ICMPMessage) {
 			break
 		}
 		if isICMPError(q) && q.Errno != unix.EMSGSIZE {
-			said = &vpn.ICMPMessage{From: q.From, Type: q.Type, Code: q.Code}
+			said = &q.ICMPMessage
 		}
 	}
 	if said != nil && !said.From.IsValid() {
