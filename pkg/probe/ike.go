@@ -122,25 +122,33 @@ func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) (reply, 
 	}
 }
 
+// ikeExchange is the question to one port.
+type ikeExchange struct {
+	*dialer
+	conn   *net.UDPConn
+	spi    [8]byte
+	packet []byte
+	marked bool
+}
+
 // askIKE asks one port. The end of ctx closes the socket, so that neither
 // silence nor a flood of other datagrams can hold it longer.
 func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) (reply, error) {
-	conn, err := d.dialUDP(ctx, port)
+	nd := net.Dialer{Control: d.control}
+	conn, err := nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String()) // which sends nothing yet
 	if err != nil {
 		return reply{}, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	weigh := func(err error) error { return d.weigh(conn, err) }
 
-	spi, packet := newIKERequest(marked)
+	x := ikeExchange{dialer: d, conn: conn.(*net.UDPConn), marked: marked}
+	x.spi, x.packet = newIKERequest(marked)
 	began := time.Now()
 	due := began
 	for wait := ikeFirstWait; ; wait *= 2 {
 		due = due.Add(wait)
-		answer, err := sendIKE(conn, packet, due, weigh, func(datagram []byte) (string, bool) {
-			return parseIKEAnswer(datagram, spi, marked)
-		})
+		answer, err := x.transmit(due)
 		switch {
 		case err == nil:
 			return reply{answer, time.Since(began)}, nil
@@ -152,38 +160,27 @@ func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) (reply, e
 	}
 }
 
-// sendIKE sends a packet and reads until parse knows a datagram for an answer
-// to it, or until a time. Errors of the socket are weighed first: nil is for
-// those that are no reason to give up. The buffer has one byte more than the
-// longest datagram that can be an answer, so that a longer one shows.
-func sendIKE(conn net.Conn, packet []byte, until time.Time, weigh func(error) error, parse func([]byte) (string, bool)) (string, error) {
-	_, err := conn.Write(packet)
-	if err = weigh(err); err != nil {
+// transmit sends the packet and reads until there is an answer to it, or until a
+// time. The buffer has one byte more than the longest datagram that can be an
+// answer, so that a longer one shows.
+func (x *ikeExchange) transmit(until time.Time) (string, error) {
+	_, err := x.conn.Write(x.packet)
+	if err = x.weigh(err); err != nil {
 		return "", err
 	}
-	if err := conn.SetReadDeadline(until); err != nil {
+	if err := x.conn.SetReadDeadline(until); err != nil {
 		return "", err
 	}
 	var buffer [len(nonESPMarker) + ikeLongest + 1]byte
 	for {
-		n, err := conn.Read(buffer[:])
-		if err = weigh(err); err != nil {
+		n, err := x.conn.Read(buffer[:])
+		if err = x.weigh(err); err != nil {
 			return "", err
 		}
-		if answer, ok := parse(buffer[:n]); ok {
+		if answer, ok := parseIKEAnswer(buffer[:n], x.spi, x.marked); ok {
 			return answer, nil
 		}
 	}
-}
-
-// dialUDP connects a UDP socket, which sends nothing yet.
-func (d *dialer) dialUDP(ctx context.Context, port uint16) (*net.UDPConn, error) {
-	nd := net.Dialer{Control: d.control}
-	conn, err := nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String())
-	if err != nil {
-		return nil, err
-	}
-	return conn.(*net.UDPConn), nil
 }
 
 // errSaid is that somebody else than the target says that it cannot be reached.
@@ -192,23 +189,24 @@ var errSaid = errors.New("an ICMP error has come")
 // weigh says what an error of the socket comes to: nil if it may pass, as the
 // kernel too sees it of a socket without a queue; errSaid if somebody else than
 // the target said it; else the error.
-func (d *dialer) weigh(conn *net.UDPConn, err error) error {
+func (x *ikeExchange) weigh(err error) error {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
+	raw, closed := x.conn.SyscallConn()
+	if closed != nil {
+		return err
+	}
 	var said *vpn.ICMPMessage
-	raw, closed := conn.SyscallConn()
-	if closed == nil {
-		closed = raw.Control(func(fd uintptr) { said = lastICMPError(int(fd), d.addr) })
-	}
-	if closed != nil || said == nil {
+	_ = raw.Control(func(fd uintptr) { said = lastICMPError(int(fd), x.addr) })
+	if said == nil {
 		return err
 	}
-	d.said.Store(said)
+	x.said.Store(said)
 	switch {
-	case said.From == d.addr.WithZone(""):
+	case said.From == x.addr.WithZone(""):
 		return err
-	case d.mayPass(said):
+	case x.mayPass(said):
 		return nil
 	}
 	return errSaid
@@ -216,8 +214,8 @@ func (d *dialer) weigh(conn *net.UDPConn, err error) error {
 
 // mayPass tells what may be otherwise a moment later, while routes settle: no way
 // to the network or the host, and a routing loop.
-func (d *dialer) mayPass(m *vpn.ICMPMessage) bool {
-	if d.addr.Is4() {
+func (x *ikeExchange) mayPass(m *vpn.ICMPMessage) bool {
+	if x.addr.Is4() {
 		return m.Type == 3 && m.Code <= 1 || m.Type == 11
 	}
 	return m.Type == 1 && (m.Code == 0 || m.Code == 3) || m.Type == 3
