@@ -64,9 +64,9 @@ type echoRequest struct {
 	heard func(kind vpn.Kind, at time.Time, said *vpn.ICMPMessage)
 }
 
-// openEchoSocket opens a socket of one family, IPv4 or IPv6, raw if it is privileged. Its
-// errors are those of the system call: *os.SyscallError for "socket",
-// "setsockopt" and "bind".
+// openEchoSocket opens a socket of one family, IPv4 or IPv6, raw if it is
+// privileged. Its errors are those of the system calls: *os.SyscallError for
+// "socket", "setsockopt" and "bind".
 func openEchoSocket(f Family, path Path, privileged bool) (*echoSocket, error) {
 	fd, err := openICMP(f, privileged)
 	if err != nil {

@@ -57,7 +57,7 @@ const (
 // cannot be told which of several transmissions was answered (Karn's problem).
 // took is the time since the first one that was sent to the port that answered,
 // as a connection's time includes the kernel's own repetitions. It is the
-// round-trip time where nothing was repeated, and never less than it.
+// round-trip time if nothing was repeated, and never less than it.
 //
 // The error is ctx's if there was silence. A refusal by the peer itself and the
 // kernel's other errors end the question and are returned as they are. So does,

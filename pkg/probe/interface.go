@@ -45,7 +45,7 @@ func linkOrFault(link netlink.Link, err error) (netlink.Link, error) {
 
 // counters reads how many packets an interface has sent and received since it
 // was made, by any of its names. They say what passed the interface, not what
-// left the machine: a TUN device counts what its daemon reads. They come over
+// left the host: a TUN device counts what its daemon reads. They come over
 // netlink, which needs no privilege and, unlike /sys, shows the network namespace
 // that this process is in. If there is no such interface, the error is
 // syscall.ENODEV.

@@ -77,7 +77,7 @@ func kindOfSocket(privileged bool) string {
 
 // Permission tells how echo requests of a family would be sent: "unprivileged"
 // or "raw". The error is a *vpn.Fault: vpn.NoPermission if this process may not
-// send any, and another if the machine has no such family.
+// send any, and another if the host has no such family.
 func Permission(f Family) (string, error) {
 	privileged, err := findPrivileged(f)
 	if err != nil {
