@@ -127,8 +127,8 @@ func nameNotify(body []byte) (name string, failed, ok bool) {
 	return name, true, true
 }
 
-// ikeErrors are the error types of notifications, in IANA's registry of IKEv2
-// parameters, that make sense in answer to the first message.
+// ikeErrors are the error types of notifications in IANA's registry of IKEv2
+// parameters.
 var ikeErrors = map[uint16]string{
 	1:  "UNSUPPORTED_CRITICAL_PAYLOAD",
 	4:  "INVALID_IKE_SPI",
@@ -139,7 +139,19 @@ var ikeErrors = map[uint16]string{
 	14: "NO_PROPOSAL_CHOSEN",
 	17: "INVALID_KE_PAYLOAD",
 	24: "AUTHENTICATION_FAILED",
+	34: "SINGLE_PAIR_REQUIRED",
+	35: "NO_ADDITIONAL_SAS",
+	36: "INTERNAL_ADDRESS_FAILURE",
+	37: "FAILED_CP_REQUIRED",
+	38: "TS_UNACCEPTABLE",
+	39: "INVALID_SELECTORS",
+	40: "UNACCEPTABLE_ADDRESSES",
+	41: "UNEXPECTED_NAT_DETECTED",
+	42: "USE_ASSIGNED_HoA",
 	43: "TEMPORARY_FAILURE",
+	44: "CHILD_SA_NOT_FOUND",
+	45: "INVALID_GROUP_ID",
+	46: "AUTHORIZATION_FAILED",
 }
 
 // nameIKEv1 names what a peer without IKEv2 may send to a request of a version
