@@ -3,16 +3,13 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/vpn"
 )
@@ -28,24 +25,26 @@ func (l *look) connect() {
 	began := l.set.Now()
 	l.emit(vpn.Event{Kind: vpn.Sent, At: began, Seq: l.First})
 	d := &dialer{path: l.Path, addr: l.Addr, guarded: l.guarded}
-	var short shortage
-	answer, took, err := d.try(ctx, l.Endpoint, l.set.Status)
-	for short.mayPass(err) && sleep(ctx, nextTry) {
-		answer, took, err = d.try(ctx, l.Endpoint, l.set.Status)
-	}
+	r, err := retry(ctx, func() (reply, error) { return d.try(ctx, l.Endpoint, l.set.Status) })
 	e := d.outcome(err, ctx.Err() != nil, l.Limit)
+	e.At, e.Seq = l.set.Now(), l.First
 	if e.Kind == vpn.Answered {
-		e.Answer = answer
+		e.Answer, e.Took = r.answer, r.took
 	} else {
-		took = l.set.Now() - began
+		e.Took = e.At - began
 	}
-	e.At, e.Seq, e.Took = l.set.Now(), l.First, took
 	l.emit(e)
 }
 
-// try makes the attempt of the endpoint's scheme. It gives what was answered, if
-// that has a name, and how long it took.
-func (d *dialer) try(ctx context.Context, e vpn.Endpoint, status func(int) bool) (answer string, took time.Duration, err error) {
+// reply is what an attempt was answered, in words of our own if that has a name,
+// and how long it took.
+type reply struct {
+	answer string
+	took   time.Duration
+}
+
+// try makes the attempt of the endpoint's scheme.
+func (d *dialer) try(ctx context.Context, e vpn.Endpoint, status func(int) bool) (r reply, err error) {
 	began := time.Now()
 	switch e.Scheme {
 	case vpn.IKE:
@@ -55,7 +54,7 @@ func (d *dialer) try(ctx context.Context, e vpn.Endpoint, status func(int) bool)
 	default:
 		err = d.tryPage(ctx, e, status)
 	}
-	return "", time.Since(began), err
+	return reply{took: time.Since(began)}, err
 }
 
 // outcome is what became of an attempt that ended with an error, or with none.
@@ -69,7 +68,7 @@ func (d *dialer) outcome(err error, over bool, limit time.Duration) vpn.Event {
 	}
 	f, said := faultOf(err), d.said.Load()
 	if isOver(err, f, over) {
-		f = &vpn.Fault{Code: vpn.Timeout, Words: within(limit)}
+		f = &vpn.Fault{Code: vpn.Timeout, Words: fmt.Sprintf("no answer within %s", limit.Round(10*time.Millisecond))}
 	}
 	itself := said != nil && said.From == d.addr.WithZone("")
 	switch {
@@ -127,6 +126,9 @@ type dialer struct {
 	said      atomic.Pointer[vpn.ICMPMessage] // the last ICMP error that came to a socket of the attempt
 }
 
+// errDialerFailed is of a goroutine that has panicked, which is an event already.
+var errDialerFailed = errors.New("the dialer has failed")
+
 func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
 	conn, err := d.dial(ctx, port)
 	switch {
@@ -142,12 +144,9 @@ func (d *dialer) tryConnect(ctx context.Context, port uint16) error {
 func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	w := &witness{addr: d.addr}
 	defer w.close()
-	nd := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, c syscall.RawConn) error {
-		return errors.Join(d.control(ctx, network, address, c), w.watch(c))
+	nd := net.Dialer{KeepAlive: -1, Control: func(network, address string, c syscall.RawConn) error {
+		return errors.Join(d.control(network, address, c), w.watch(c))
 	}}
-	if d.path.Source.IsValid() {
-		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
-	}
 	conn, err := nd.DialContext(ctx, "tcp", netip.AddrPortFrom(d.addr, port).String())
 	if err == nil {
 		d.connected.Store(true)
@@ -165,21 +164,8 @@ func (d *dialer) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	return nil, err
 }
 
-// control binds a socket to the path's interface and marks its packets.
-// Binding to an interface needs no privilege since Linux 5.7.
-func (d *dialer) control(_ context.Context, network, _ string, c syscall.RawConn) error {
-	var err error
-	outer := c.Control(func(fd uintptr) {
-		if d.path.Interface != "" {
-			err = bindToInterface(int(fd), d.path.Interface)
-		}
-		if d.path.DSCP != 0 && err == nil {
-			level, option := unix.IPPROTO_IP, unix.IP_TOS
-			if strings.HasSuffix(network, "6") {
-				level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
-			}
-			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), level, option, int(d.path.DSCP)<<2))
-		}
-	})
-	return errors.Join(outer, err)
+// control prepares a socket for the path, and gives it an error queue.
+func (d *dialer) control(_, _ string, c syscall.RawConn) error {
+	f := familyFor(d.addr)
+	return onSocket(c, func(fd int) error { return errors.Join(d.path.prepare(fd, f), turnOnErrorQueue(fd, f)) })
 }

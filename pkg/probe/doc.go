@@ -28,7 +28,7 @@
 //  2. connect.go: dialer.try makes one attempt. It gives an error, or nil for an
 //     answer, ends with its context, and uses dialer.dial or dialer.control, so that
 //     -s, -I and --dscp hold. faultOf, in reason.go, says what an error means.
-//  3. route_query.go, unless it is TCP: the protocol and port that --via asks the
+//  3. route.go, unless it is TCP: the protocol and port that --via asks the
 //     kernel about. descriptors, in pkg/vpn/look.go, if it holds more than two sockets.
 //  4. Its words: asked in pkg/plugin/explain.go, targetForms in pkg/plugin/help.go.
 //  5. Tests: a fake that answers, refuses, is silent, and lies (fake_test.go), and

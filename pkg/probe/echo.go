@@ -17,7 +17,7 @@ type echoes struct {
 
 	mu     sync.Mutex
 	closed bool
-	shared map[echoPath]*sharedEcho
+	shared map[echoPath]*echoSocket
 }
 
 type echoPath struct {
@@ -25,44 +25,34 @@ type echoPath struct {
 	path   Path
 }
 
-// sharedEcho is one socket, and whose packets it has sent.
-type sharedEcho struct {
-	*echoSocket
-
-	mu   sync.Mutex
-	sent []echoOwner // by the numbers that the socket knows them by
-}
-
-// echoOwner is the look that a packet belongs to, and its number there.
-type echoOwner struct {
-	*look
-	number int
-}
-
 func newEchoes(p *Prober) *echoes {
-	return &echoes{prober: p, shared: map[echoPath]*sharedEcho{}}
+	return &echoes{prober: p, shared: map[echoPath]*echoSocket{}}
 }
+
+var errClosed = errors.New("the prober is closed")
 
 // open gives the socket of a family and path.
-func (e *echoes) open(f Family, path Path) (*sharedEcho, error) {
+func (e *echoes) open(f Family, path Path) (*echoSocket, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key := echoPath{f, path}
-	if s := e.shared[key]; s != nil || e.closed {
-		return s, nil
+	switch {
+	case e.closed:
+		return nil, errClosed
+	case e.shared[key] != nil:
+		return e.shared[key], nil
 	}
-	m, err := e.prober.modes.find(f)
+	privileged, err := e.prober.permissions.find(f)
 	if err != nil {
 		return nil, err
 	}
-	socket, err := openEchoSocket(f, path, m.privileged)
+	s, err := openEchoSocket(f, path, privileged)
 	if err != nil {
 		return nil, err
 	}
-	s := &sharedEcho{echoSocket: socket}
 	e.shared[key] = s
 	e.prober.spawn(func() {
-		if err := socket.listen(s.heard); err != nil {
+		if err := s.listen(); err != nil {
 			panic(err) // nothing more would be heard, and that must not look like silence
 		}
 	})
@@ -78,79 +68,29 @@ func (e *echoes) close() {
 	}
 }
 
-// heard hands what became of a packet to its look.
-func (s *sharedEcho) heard(e echoEvent) {
-	s.mu.Lock()
-	owner := s.sent[e.Seq]
-	s.mu.Unlock()
-	event := vpn.Event{Kind: vpn.Answered, At: owner.offset(e.At), Seq: owner.number, Took: e.At.Sub(e.Sent)}
-	if e.Kind == echoError {
-		event.Kind = vpn.ICMPError
-		event.ICMP = &vpn.ICMPMessage{From: e.From, Type: e.Type, Code: e.Code, MTU: e.MTU}
-	}
-	owner.emit(event)
-}
-
-// add notes whose packet the next one is, and gives the socket's number for it.
-func (s *sharedEcho) add(owner echoOwner) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sent = append(s.sent, owner)
-	return len(s.sent) - 1
-}
-
-// sendEchoes sends the packets of a look. What is heard of them is emitted by the
-// goroutine of the socket, until the look is ended.
-func (l *look) sendEchoes() {
-	if f := l.refusal(); f != nil {
-		l.refuse(f)
-		return
-	}
-	var short shortage
-	for i := 0; i < l.Packets; {
-		err, pause := l.sendEcho(i), l.Spacing
-		switch {
-		case l.ctx.Err() != nil:
-			return
-		case short.mayPass(err):
-			pause = nextTry
-		case err != nil:
-			f := icmpFault(err)
-			if f.Code == vpn.NoPermission { // that will not change
-				l.refuse(f)
-				return
-			}
-			l.localError(i, f)
-			i++
-		default:
-			short.over()
-			i++
-		}
-		if i < l.Packets && !sleep(l.ctx, pause) {
-			return
-		}
-	}
-}
-
-var errClosed = errors.New("the prober is closed")
-
-// sendEcho sends the i-th packet of the look.
-func (l *look) sendEcho(i int) error {
+// sendEcho sends the i-th packet of the look. What is heard of it is emitted by
+// the goroutine that hears it, until the look is ended.
+func (l *look) sendEcho(i int, short *shortage) (made int, err error) {
 	s, err := l.echoes.open(familyFor(l.Addr), l.Path)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if s == nil {
-		return errClosed
-	}
-	number := l.First + i
-	request := echoRequest{To: l.Addr, Seq: s.add(echoOwner{l, number}), Bytes: l.bytesOf(i)}
+	r := echoRequest{To: l.Addr, Bytes: l.bytesOf(i)}
 	if l.Kind == vpn.Path {
-		request.TTL = i + 1
+		r.TTL = i + 1
 	}
-	return s.send(request, func(at time.Time) {
-		l.emit(vpn.Event{Kind: vpn.Sent, At: l.offset(at), Seq: number})
-	})
+	var left time.Time
+	r.heard = func(kind vpn.Kind, at time.Time, said *vpn.ICMPMessage) {
+		if kind == vpn.Sent {
+			left = at
+		}
+		l.emit(vpn.Event{Kind: kind, At: l.offset(at), Seq: l.First + i, Took: at.Sub(left), ICMP: said})
+	}
+	if err := s.send(r); err != nil {
+		return 0, err
+	}
+	short.over()
+	return 1, nil
 }
 
 // bytesOf is the size of the i-th packet of the look: they rise evenly. 0 is the

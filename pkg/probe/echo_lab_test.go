@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/lab"
+	"checkvpn/pkg/vpn"
 )
 
 // What the tests of the echo socket need: nodes and cables between them, a
@@ -164,6 +166,25 @@ func newChain(t *testing.T) chain {
 	return c
 }
 
+const echoReply, echoError = vpn.Answered, vpn.ICMPError
+
+// echoAsked is an echo request with a number of ours.
+type echoAsked struct {
+	To              netip.Addr
+	Seq, Bytes, TTL int
+}
+
+// echoEvent is what became of it.
+type echoEvent struct {
+	Kind       vpn.Kind
+	To         netip.Addr
+	Seq, Bytes int
+	Sent, At   time.Time
+	From       netip.Addr
+	Type, Code uint8
+	MTU        int
+}
+
 // ear is an echo socket at a node, and what it hears.
 type ear struct {
 	*echoSocket
@@ -180,7 +201,7 @@ func listenAt(t *testing.T, n *lab.Node, f Family, path Path, privileged bool) *
 		return err
 	}))
 	over := make(chan error)
-	go func() { over <- e.listen(func(ev echoEvent) { e.events <- ev }) }()
+	go func() { over <- e.listen() }()
 	t.Cleanup(func() {
 		e.Close()
 		if err := <-over; err != nil {
@@ -188,6 +209,25 @@ func listenAt(t *testing.T, n *lab.Node, f Family, path Path, privileged bool) *
 		}
 	})
 	return e
+}
+
+// send sends a packet, of which the ear hears.
+func (e *ear) send(r echoAsked, left func(time.Time)) error {
+	ev := echoEvent{To: r.To, Seq: r.Seq, Bytes: cmp.Or(r.Bytes, formOf(e.family).usual())}
+	return e.echoSocket.send(echoRequest{To: r.To, Bytes: r.Bytes, TTL: r.TTL, heard: func(kind vpn.Kind, at time.Time, said *vpn.ICMPMessage) {
+		switch ev.Kind, ev.At = kind, at; {
+		case kind == vpn.Sent:
+			if ev.Sent = at; left != nil {
+				left(at)
+			}
+			return
+		case said != nil:
+			ev.From, ev.Type, ev.Code, ev.MTU = said.From, said.Type, said.Code, said.MTU
+		default:
+			ev.From, ev.Type, ev.Code, ev.MTU = r.To.WithZone(""), 0, 0, 0 // nobody else may answer
+		}
+		e.events <- ev
+	}})
 }
 
 // next is the next event.
@@ -206,7 +246,7 @@ func (e *ear) next(t *testing.T) echoEvent {
 }
 
 // say sends one packet.
-func (e *ear) say(t *testing.T, r echoRequest) echoRequest {
+func (e *ear) say(t *testing.T, r echoAsked) echoAsked {
 	t.Helper()
 	if r.Seq == 0 {
 		r.Seq = int(e.seq.Add(1))
@@ -218,7 +258,7 @@ func (e *ear) say(t *testing.T, r echoRequest) echoRequest {
 }
 
 // ask sends a packet, and again if nothing is heard of it, until something is.
-func (e *ear) ask(t *testing.T, r echoRequest) echoEvent {
+func (e *ear) ask(t *testing.T, r echoAsked) echoEvent {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		sent := e.say(t, r)
@@ -349,4 +389,19 @@ func (l *line) deliver(t *testing.T, m message) {
 	}
 	_, err := l.file.Write(append(b, icmp...))
 	check(t, err)
+}
+
+// internetSum is the sum of RFC 1071; all ones if it includes a right checksum.
+func internetSum(b []byte) uint16 {
+	var sum uint32
+	for ; len(b) >= 2; b = b[2:] {
+		sum += uint32(binary.BigEndian.Uint16(b))
+	}
+	if len(b) == 1 {
+		sum += uint32(b[0]) << 8
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return uint16(sum)
 }

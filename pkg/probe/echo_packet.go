@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
-	"math"
 	"net/netip"
-	"time"
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
@@ -23,6 +21,7 @@ const icmpHeader = 8 // bytes, of an echo request or reply
 
 // echoForm is what differs between the two families.
 type echoForm struct {
+	unspecified    netip.Addr
 	request, reply icmp.Type
 	ipHeader       int // bytes
 	tooBig         [2]uint8
@@ -30,9 +29,9 @@ type echoForm struct {
 
 func formOf(f Family) echoForm {
 	if f == IPv6 {
-		return echoForm{ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 40, [2]uint8{2, 0}}
+		return echoForm{netip.IPv6Unspecified(), ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 40, [2]uint8{2, 0}}
 	}
-	return echoForm{ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 20, [2]uint8{3, 4}}
+	return echoForm{netip.IPv4Unspecified(), ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 20, [2]uint8{3, 4}}
 }
 
 func (f echoForm) least() int { return f.ipHeader + icmpHeader }
@@ -44,17 +43,16 @@ func (f echoForm) usual() int { return f.least() + 24 }
 // a message from the network is about. It is not safe for concurrent use.
 type echoTable struct {
 	echoForm
-	id     uint16
+	id     int
 	cookie [16]byte
 	next   uint16 // sequence number on the wire
 	sent   map[uint16]*sentEcho
 }
 
-// sentEcho is one packet. A packet gets one reply and one error at most, so
-// that nobody can make many events of one packet.
+// sentEcho is one packet that has left. It gets one reply and one error at most,
+// so that nobody can make many events of one packet.
 type sentEcho struct {
 	echoRequest
-	at               time.Time // when it left; until then nothing is about it
 	answered, failed bool
 }
 
@@ -65,43 +63,41 @@ func newEchoTable(f Family) *echoTable {
 	var random [4]byte
 	rand.Read(random[:])
 	rand.Read(t.cookie[:])
-	t.id, t.next = binary.NativeEndian.Uint16(random[:]), binary.NativeEndian.Uint16(random[2:])
+	t.id, t.next = int(binary.NativeEndian.Uint16(random[:])), binary.NativeEndian.Uint16(random[2:])
 	return t
 }
 
-// add takes a packet in and gives its bytes, from the ICMP header on. The number
-// of the 65,536th packet before is used again, and that one forgotten.
+// packet gives the bytes of the next packet, from the ICMP header on.
 //
 // The data is random: a tunnel that compresses would make a large packet of
 // zeros small.
-func (t *echoTable) add(r echoRequest) (p *sentEcho, packet []byte) {
-	seq := t.next
-	t.next++
-	p = &sentEcho{echoRequest: r}
-	t.sent[seq] = p
+func (t *echoTable) packet(r echoRequest) []byte {
 	data := make([]byte, r.Bytes-t.least())
 	rand.Read(data)
 	copy(data, t.cookie[:])
-	m := icmp.Message{Type: t.request, Body: &icmp.Echo{ID: int(t.id), Seq: int(seq), Data: data}}
+	m := icmp.Message{Type: t.request, Body: &icmp.Echo{ID: t.id, Seq: int(t.next), Data: data}}
 	packet, err := m.Marshal(nil)
 	if err != nil {
 		panic(err) // an echo request always has a form
 	}
-	return p, packet
+	return packet
 }
 
-// forgetLast takes back the packet that was added last.
-func (t *echoTable) forgetLast() {
-	t.next--
-	delete(t.sent, t.next)
+// add takes the next packet in, when it has left. The number of the 65,536th
+// packet before is used again, and that one forgotten.
+func (t *echoTable) add(r echoRequest) *sentEcho {
+	p := &sentEcho{echoRequest: r}
+	t.sent[t.next] = p
+	t.next++
+	return p
 }
 
 // answers finds the packet that an ICMP message from an address answers: the
 // address is the one that was asked, and the data is what was sent, as far as
 // that is remembered. It is nil for any other message, and for a second answer.
 func (t *echoTable) answers(b []byte, from netip.Addr) *sentEcho {
-	p := t.find(t.reply, b, from)
-	if p == nil || p.answered || t.ipHeader+len(b) != p.Bytes || !t.begins(b[icmpHeader:]) {
+	p, data := t.find(t.reply, b, from)
+	if p == nil || p.answered || t.ipHeader+len(b) != p.Bytes || !t.begins(data) {
 		return nil
 	}
 	p.answered = true
@@ -115,28 +111,32 @@ func (t *echoTable) isAbout(q queuedError) *sentEcho {
 	if !isICMPError(q) {
 		return nil
 	}
-	p := t.find(t.request, q.Quote, q.To)
+	p, data := t.find(t.request, q.Quote, q.To)
 	if p == nil || p.failed {
 		return nil
 	}
 	// Behind the ICMP header a router may quote nothing, or pad with zeros
 	// (RFC 4884 section 4.5).
-	if data := q.Quote[icmpHeader:]; !t.begins(data) && len(bytes.Trim(data, "\x00")) > 0 {
+	if !t.begins(data) && len(bytes.Trim(data, "\x00")) > 0 {
 		return nil
 	}
 	p.failed = true
 	return p
 }
 
-func (t *echoTable) find(kind icmp.Type, b []byte, to netip.Addr) *sentEcho {
-	if len(b) < icmpHeader || int(b[0]) != typeNumber(kind) || b[1] != 0 || binary.BigEndian.Uint16(b[4:]) != t.id {
-		return nil
+// find finds the packet to an address that has the numbers of a message, and
+// gives the message's data.
+func (t *echoTable) find(kind icmp.Type, b []byte, to netip.Addr) (p *sentEcho, data []byte) {
+	m, err := icmp.ParseMessage(kind.Protocol(), b)
+	if err != nil || m.Type != kind || m.Code != 0 {
+		return nil, nil
 	}
-	p := t.sent[binary.BigEndian.Uint16(b[6:])]
-	if p == nil || p.at.IsZero() || p.To.WithZone("") != to {
-		return nil
+	echo := m.Body.(*icmp.Echo)
+	p = t.sent[uint16(echo.Seq)]
+	if p == nil || echo.ID != t.id || p.To.WithZone("") != to {
+		return nil, nil
 	}
-	return p
+	return p, echo.Data
 }
 
 // begins tells whether data begins with the cookie, or with as much of it as
@@ -144,16 +144,6 @@ func (t *echoTable) find(kind icmp.Type, b []byte, to netip.Addr) *sentEcho {
 func (t *echoTable) begins(data []byte) bool {
 	n := min(len(data), len(t.cookie))
 	return bytes.Equal(data[:n], t.cookie[:n])
-}
-
-func typeNumber(t icmp.Type) int {
-	switch t := t.(type) {
-	case ipv4.ICMPType:
-		return int(t)
-	case ipv6.ICMPType:
-		return int(t)
-	}
-	return -1
 }
 
 // isICMPError tells what stops a packet: it did not arrive, was too big, was
@@ -169,30 +159,20 @@ func isICMPError(q queuedError) bool {
 }
 
 // withoutIPHeader cuts an IPv4 header off, which raw sockets receive too. It
-// gives nothing if the ICMP message has a wrong checksum: the kernel has not
-// looked at it yet.
+// gives nothing if the ICMP message has a wrong checksum, another than it gets
+// when it is made again: the kernel has not looked at it yet.
 func withoutIPHeader(b []byte) []byte {
 	if len(b) < 20 {
 		return nil
 	}
 	b = b[min(len(b), int(b[0]&0xf)*4):]
-	if internetSum(b) != math.MaxUint16 {
+	m, err := icmp.ParseMessage(unix.IPPROTO_ICMP, b)
+	if err != nil {
+		return nil
+	}
+	again, err := m.Marshal(nil)
+	if err != nil || !bytes.Equal(again, b) {
 		return nil
 	}
 	return b
-}
-
-// internetSum is the sum of RFC 1071; all ones if it includes a right checksum.
-func internetSum(b []byte) uint16 {
-	var sum uint32
-	for ; len(b) >= 2; b = b[2:] {
-		sum += uint32(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		sum += uint32(b[0]) << 8
-	}
-	for sum > math.MaxUint16 {
-		sum = sum>>16 + sum&math.MaxUint16
-	}
-	return uint16(sum)
 }

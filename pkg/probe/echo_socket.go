@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -11,7 +12,11 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
 )
 
 // An echo socket of our own, for what pro-bing's cannot do: it is told who says
@@ -41,40 +46,92 @@ type echoSocket struct {
 	header  bool   // an IPv4 raw socket receives the IP header too
 	replies []byte // the buffer of the goroutine that listens
 
-	mu      sync.Mutex // also held while a packet is sent and the error queue read
-	table   *echoTable
-	quote   [64]byte    // the buffer of the error queue
-	pending []echoEvent // for the goroutine that listens
+	mu    sync.Mutex // held while a packet is sent, and while something is heard
+	table *echoTable
+	quote [64]byte // the buffer of the error queue
 }
 
 // echoRequest is one packet to send.
 type echoRequest struct {
 	To    netip.Addr
-	Seq   int // the caller's own number; events repeat it
 	Bytes int // of the whole IP packet; 0: small
 	TTL   int // or hop limit; 0: the host's default
+
+	// heard is called when the packet has left (vpn.Sent), and after that with what
+	// becomes of it: one reply (vpn.Answered) at most, and one error (vpn.ICMPError)
+	// at most, which alone has something said. It is called from any goroutine, but
+	// one call after the other, and must not use the socket.
+	heard func(kind vpn.Kind, at time.Time, said *vpn.ICMPMessage)
 }
 
-// echoEvent is what became of one packet. Each packet gets one reply and one
-// error at most.
-type echoEvent struct {
-	Kind     echoKind
-	To       netip.Addr // To, Seq and Bytes are those of the request
-	Seq      int
-	Bytes    int
-	Sent, At time.Time
-
-	From       netip.Addr // who says it; not valid if that is this host
-	Type, Code uint8      // of the ICMP error
-	MTU        int        // said to fit, of a packet that was too big; 0: not said
+// openEchoSocket opens a socket of one family, IPv4 or IPv6, raw if it is
+// privileged. Its errors are those of the system calls: *os.SyscallError for
+// "socket", "setsockopt" and "bind".
+func openEchoSocket(f Family, path Path, privileged bool) (*echoSocket, error) {
+	fd, err := openICMP(f, privileged)
+	if err != nil {
+		return nil, err
+	}
+	s := &echoSocket{family: f, header: privileged && f != IPv6, table: newEchoTable(f), replies: make([]byte, math.MaxUint16)}
+	if err := s.prepare(fd, path, privileged); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	s.file = os.NewFile(uintptr(fd), "icmp")
+	// A deadline proves that Go's poller has taken the socket.
+	err = s.file.SetReadDeadline(time.Time{})
+	if err == nil {
+		s.raw, err = s.file.SyscallConn()
+	}
+	if err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
-type echoKind uint8
+// prepare sets the options and addresses of a new socket. Its buffers are large:
+// replies come in bursts, and packets to a neighbour that does not answer wait in
+// the kernel for three seconds. The kernel gives as much as it may.
+func (s *echoSocket) prepare(fd int, path Path, privileged bool) error {
+	const buffer = 1 << 20
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, buffer)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
+	// A datagram socket gets its id when it is bound, be it to no address. The
+	// kernel calls it the port.
+	if !path.Source.IsValid() {
+		path.Source = s.table.unspecified
+	}
+	err := errors.Join(
+		path.prepare(fd, s.family),
+		mtuDiscovery.set(fd, s.family, unix.IP_PMTUDISC_PROBE),
+		turnOnErrorQueue(fd, s.family))
+	switch {
+	case err != nil:
+		return err
+	case privileged:
+		return onlyReplies(fd, s.family)
+	}
+	own, err := ownAddrOf(fd)
+	s.table.id = int(own.Port())
+	return err
+}
 
-const (
-	echoReply echoKind = iota + 1
-	echoError
-)
+// onlyReplies keeps everything but echo replies from a raw socket. In both
+// filters a bit that is set holds a type back.
+func onlyReplies(fd int, f Family) error {
+	if f == IPv6 {
+		var filter unix.ICMPv6Filter
+		for i := range filter.Data {
+			filter.Data[i] = math.MaxUint32
+		}
+		filter.Data[ipv6.ICMPTypeEchoReply/32] &^= 1 << (ipv6.ICMPTypeEchoReply % 32)
+		const icmp6Filter = 1
+		return os.NewSyscallError("setsockopt", unix.SetsockoptICMPv6Filter(fd, unix.IPPROTO_ICMPV6, icmp6Filter, &filter))
+	}
+	const icmpFilter = 1
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_RAW, icmpFilter, ^(1<<ipv4.ICMPTypeEchoReply)))
+}
 
 // Close ends listen.
 func (s *echoSocket) Close() error {
@@ -82,48 +139,35 @@ func (s *echoSocket) Close() error {
 	return s.file.Close()
 }
 
-// send sends one packet. When it has left, and before anything is heard of it,
-// left is called with the time; it must not use the socket. A packet that is too
-// big for this host's own interface counts as one that has left, and an error
-// event says what fits.
+// send sends one packet. One that is too big for this host's own interface
+// counts as one that has left, and an error event says what fits.
 //
 // An error is that of this packet, and nothing is heard of it then. If a queue
 // of the kernel is full (EAGAIN, ENOBUFS) it may be sent again a moment later.
-func (s *echoSocket) send(r echoRequest, left func(at time.Time)) error {
-	if r.Bytes == 0 {
-		r.Bytes = s.table.usual()
-	}
+func (s *echoSocket) send(r echoRequest) error {
+	r.Bytes = cmp.Or(r.Bytes, s.table.usual())
 	if !r.To.IsValid() || !s.family.Has(r.To) || r.Bytes < s.table.least() || r.Bytes > math.MaxUint16 || r.TTL < 0 || r.TTL > math.MaxUint8 {
 		return ownFault(fmt.Sprintf("no echo request to %s has %d bytes and %d hops", r.To, r.Bytes, r.TTL))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.wake()
-	p, packet := s.table.add(r)
+	packet := s.table.packet(r)
 	var at time.Time
 	var fits int
-	var err error
-	outer := s.raw.Control(func(fd uintptr) { at, fits, err = s.transmit(int(fd), r, packet) })
-	if err = errors.Join(outer, err); err != nil && !errors.Is(err, unix.EMSGSIZE) {
-		s.table.forgetLast()
+	err := onSocket(s.raw, func(fd int) (err error) {
+		at, fits, err = s.transmit(fd, r, packet)
+		return err
+	})
+	if err != nil && !errors.Is(err, unix.EMSGSIZE) {
 		return err
 	}
-	p.at = at
-	if left != nil {
-		left(at)
-	}
+	p := s.table.add(r)
+	p.heard(vpn.Sent, at, nil)
 	if err != nil {
 		p.failed = true
-		s.heard(p, echoEvent{Kind: echoError, At: time.Now(), Type: s.table.tooBig[0], Code: s.table.tooBig[1], MTU: fits})
+		p.heard(vpn.ICMPError, time.Now(), &vpn.ICMPMessage{Type: s.table.tooBig[0], Code: s.table.tooBig[1], MTU: fits})
 	}
 	return nil
-}
-
-// wake lets the goroutine that listens look at the list of events.
-func (s *echoSocket) wake() {
-	if len(s.pending) > 0 {
-		_ = s.file.SetReadDeadline(time.Unix(1, 0))
-	}
 }
 
 // transmit sends a packet. An error is its own if it comes a second time while
@@ -131,6 +175,9 @@ func (s *echoSocket) wake() {
 // big for this host's interface, that puts what fits into the queue.
 func (s *echoSocket) transmit(fd int, r echoRequest, packet []byte) (at time.Time, fits int, err error) {
 	to, err := socketAddr(fd, r.To)
+	if err == nil {
+		err = hopLimit.set(fd, s.family, cmp.Or(r.TTL, -1))
+	}
 	if err != nil {
 		return at, 0, err
 	}
@@ -138,7 +185,7 @@ func (s *echoSocket) transmit(fd int, r echoRequest, packet []byte) (at time.Tim
 	own := 0
 	for range tries {
 		at = time.Now()
-		_, err = unix.SendmsgN(fd, packet, hopLimit(s.family, r.TTL), to, unix.MSG_DONTWAIT)
+		_, err = unix.SendmsgN(fd, packet, nil, to, unix.MSG_DONTWAIT)
 		if err == nil {
 			return at, 0, nil
 		}
@@ -155,42 +202,19 @@ func (s *echoSocket) transmit(fd int, r echoRequest, packet []byte) (at time.Tim
 	return at, 0, os.NewSyscallError("sendmsg", err)
 }
 
-// heard puts an event about a packet on the list of the goroutine that listens.
-func (s *echoSocket) heard(p *sentEcho, e echoEvent) {
-	e.To, e.Seq, e.Bytes, e.Sent = p.To, p.Seq, p.Bytes, p.at
-	s.pending = append(s.pending, e)
-}
-
-// listen calls heard, one call after the other, with what becomes of packets. It
-// returns when the socket is closed; any other error means that nothing more is
-// heard. The goroutine is the caller's, and so is whoever guards it against
-// panics. heard may use the socket.
-func (s *echoSocket) listen(heard func(echoEvent)) error {
+// listen hears what becomes of packets. It returns when the socket is closed; any
+// other error means that nothing more is heard. The goroutine is the caller's,
+// and so is whoever guards it against panics.
+func (s *echoSocket) listen() error {
 	for {
-		// send moves the deadline after it has put an event on the list, so none
-		// is overlooked.
-		err := s.file.SetReadDeadline(time.Time{})
-		for _, e := range s.takePending() {
-			heard(e)
-		}
-		if err == nil {
-			err = s.raw.Read(func(fd uintptr) bool { return s.drain(int(fd)) })
-		}
+		err := s.raw.Read(func(fd uintptr) bool { return s.drain(int(fd)) })
 		switch {
 		case s.closed.Load():
 			return nil
-		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+		case err != nil:
 			return err
 		}
 	}
-}
-
-func (s *echoSocket) takePending() []echoEvent {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	pending := s.pending
-	s.pending = nil
-	return pending
 }
 
 // atOnce bounds what is read from a queue in one go, whoever fills it.
@@ -216,7 +240,7 @@ func (s *echoSocket) drainReplies(fd int) (some bool) {
 		}
 		some = true
 		if err == nil {
-			s.reply(s.replies[:n], addrOf(from), at)
+			s.reply(s.replies[:n], addrPortOf(from).Addr(), at)
 		}
 	}
 	return some
@@ -229,7 +253,7 @@ func (s *echoSocket) reply(b []byte, from netip.Addr, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.table.answers(b, from); p != nil {
-		s.heard(p, echoEvent{Kind: echoReply, At: at, From: from})
+		p.heard(vpn.Answered, at, nil)
 	}
 }
 
@@ -247,7 +271,7 @@ func (s *echoSocket) drainErrors(fd int) (n, fits int) {
 			continue
 		}
 		if p := s.table.isAbout(q); p != nil {
-			s.heard(p, echoEvent{Kind: echoError, At: at, From: q.From, Type: q.Type, Code: q.Code, MTU: q.MTU})
+			p.heard(vpn.ICMPError, at, &q.ICMPMessage)
 		}
 	}
 	return n, fits

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
 )
 
 func TestEchoReplies(t *testing.T) {
@@ -19,7 +22,7 @@ func TestEchoReplies(t *testing.T) {
 		e := listenAt(t, c.near, f, Path{}, privileged)
 		to := of(f, "10.2.0.2", "fd00:2::2")
 		for _, size := range []int{0, formOf(f).least(), formOf(f).least() + 5, 500, 1500} {
-			got := e.ask(t, echoRequest{To: to, Bytes: size})
+			got := e.ask(t, echoAsked{To: to, Bytes: size})
 			expectEcho(t, got, echoEvent{Kind: echoReply, To: to, From: to})
 			if size == 0 {
 				size = formOf(f).usual()
@@ -32,7 +35,7 @@ func TestEchoReplies(t *testing.T) {
 			// The interface belongs to the node, which this thread is not at.
 			for _, text := range []string{"fe80::1%out", "fe80::1%2"} {
 				to := netip.MustParseAddr(text)
-				expectEcho(t, e.ask(t, echoRequest{To: to}), echoEvent{Kind: echoReply, To: to, From: to.WithZone("")})
+				expectEcho(t, e.ask(t, echoAsked{To: to}), echoEvent{Kind: echoReply, To: to, From: to.WithZone("")})
 			}
 		}
 	})
@@ -67,11 +70,11 @@ func TestEchoErrors(t *testing.T) {
 			if f == IPv6 {
 				code = test.t6
 			}
-			got := e.ask(t, echoRequest{To: test.to, TTL: test.ttl})
+			got := e.ask(t, echoAsked{To: test.to, TTL: test.ttl})
 			want := echoEvent{Kind: echoError, To: test.to, From: test.from, Type: code[0], Code: code[1]}
 			t.Run(test.name, func(t *testing.T) { expectEcho(t, got, want) })
 		}
-		expectEcho(t, e.ask(t, echoRequest{To: far, TTL: 2}), echoEvent{Kind: echoReply, To: far, From: far})
+		expectEcho(t, e.ask(t, echoAsked{To: far, TTL: 2}), echoEvent{Kind: echoReply, To: far, From: far})
 	})
 }
 
@@ -84,16 +87,16 @@ func TestEchoTooBig(t *testing.T) {
 		to, router, code := of(f, "10.2.0.2", "fd00:2::2"), of(f, "10.1.0.1", "fd00:1::1"), formOf(f).tooBig
 		setMTU(t, c.router, "far", 1300)
 		for range 2 {
-			expectEcho(t, e.ask(t, echoRequest{To: to, Bytes: 1400}),
+			expectEcho(t, e.ask(t, echoAsked{To: to, Bytes: 1400}),
 				echoEvent{Kind: echoError, To: to, From: router, Type: code[0], Code: code[1], MTU: 1300})
-			expectEcho(t, e.ask(t, echoRequest{To: to, Bytes: 1300}), echoEvent{Kind: echoReply, To: to, From: to})
+			expectEcho(t, e.ask(t, echoAsked{To: to, Bytes: 1300}), echoEvent{Kind: echoReply, To: to, From: to})
 		}
 		setMTU(t, c.router, "far", 1500)
-		expectEcho(t, e.ask(t, echoRequest{To: to, Bytes: 1400}), echoEvent{Kind: echoReply, To: to, From: to})
+		expectEcho(t, e.ask(t, echoAsked{To: to, Bytes: 1400}), echoEvent{Kind: echoReply, To: to, From: to})
 
 		left := 0
 		for i := range 3 {
-			check(t, e.send(echoRequest{To: to, Seq: 1000 + i, Bytes: 1501}, func(time.Time) { left++ }))
+			check(t, e.send(echoAsked{To: to, Seq: 1000 + i, Bytes: 1501}, func(time.Time) { left++ }))
 		}
 		for i := range 3 {
 			got := e.next(t)
@@ -105,7 +108,7 @@ func TestEchoTooBig(t *testing.T) {
 		if left != 3 {
 			t.Errorf("%d of 3 packets are said to have left", left)
 		}
-		expectEcho(t, e.ask(t, echoRequest{To: to, Bytes: 1500}), echoEvent{Kind: echoReply, To: to, From: to})
+		expectEcho(t, e.ask(t, echoAsked{To: to, Bytes: 1500}), echoEvent{Kind: echoReply, To: to, From: to})
 	})
 }
 
@@ -149,10 +152,10 @@ func sendAll(t *testing.T, e *ear, targets map[int]netip.Addr) {
 	t.Helper()
 	var all sync.WaitGroup
 	for part := range 4 {
-		var mine []echoRequest
+		var mine []echoAsked
 		for seq, to := range targets {
 			if seq%4 == part {
-				mine = append(mine, echoRequest{To: to, Seq: seq})
+				mine = append(mine, echoAsked{To: to, Seq: seq})
 			}
 		}
 		all.Go(func() {
@@ -180,9 +183,9 @@ func TestEchoOthersError(t *testing.T) {
 		}
 		errors, replies := 0, 0
 		for i := range 50 {
-			e.say(t, echoRequest{To: dead, Seq: 1000 + i})
+			e.say(t, echoAsked{To: dead, Seq: 1000 + i})
 			l.deliver(t, l.error(l.next(t), router, kind, codes[i%4], 1280, 1280-48))
-			e.say(t, echoRequest{To: alive, Seq: 2000 + i})
+			e.say(t, echoAsked{To: alive, Seq: 2000 + i})
 			l.deliver(t, l.message(l.next(t)))
 		}
 		for errors+replies < 100 {
@@ -208,9 +211,9 @@ func TestEchoErrorInFailure(t *testing.T) {
 		lead(t, n, "fd00:9::2/128", "", unix.RTN_PROHIBIT)
 		e := listenAt(t, n, f, Path{}, privileged)
 		for i := range 200 {
-			e.say(t, echoRequest{To: of(f, "10.2.0.1", "fd00:2::1"), Seq: i + 1})
+			e.say(t, echoAsked{To: of(f, "10.2.0.1", "fd00:2::1"), Seq: i + 1})
 			l.deliver(t, l.error(l.next(t), of(f, "10.1.0.1", "fd00:1::1"), 3, 0, 0, 1000))
-			expectSyscall(t, e.send(echoRequest{To: of(f, "10.9.0.2", "fd00:9::2")}, nil), "sendmsg", unix.EACCES)
+			expectSyscall(t, e.send(echoAsked{To: of(f, "10.9.0.2", "fd00:9::2")}, nil), "sendmsg", unix.EACCES)
 			if got := e.next(t); got.Seq != i+1 || got.Kind != echoError {
 				t.Fatalf("got %+v, want an error about packet %d", got, i+1)
 			}
@@ -224,9 +227,10 @@ func TestEchoOnTheWire(t *testing.T) {
 		n := echoNode(t)
 		l := newLine(t, n, f, "tun", 1400, []string{"10.1.0.2", "fd00:1::2"}, []string{"10.0.0.0/8", "fd00::/16"})
 		e := listenAt(t, n, f, Path{DSCP: 46}, privileged)
-		for _, r := range []echoRequest{
+		for _, r := range []echoAsked{
 			{Bytes: formOf(f).least(), TTL: 255},
 			{Bytes: 100},
+			{},
 			{Bytes: 1400, TTL: 1},
 		} {
 			r.To = of(f, "10.2.0.1", "fd00:2::1")
@@ -241,9 +245,7 @@ func TestEchoOnTheWire(t *testing.T) {
 					t.Error("may be cut into fragments")
 				}
 			}
-			if r.TTL == 0 {
-				r.TTL = 64
-			}
+			r.TTL, r.Bytes = cmp.Or(r.TTL, 64), cmp.Or(r.Bytes, map[Family]int{IPv4: 52, IPv6: 72}[f])
 			if len(b) != r.Bytes || int(ttl) != r.TTL || class>>2 != 46 {
 				t.Errorf("got %d bytes, %d hops, DSCP %d, want %+v", len(b), ttl, class>>2, r)
 			}
@@ -258,7 +260,7 @@ func TestEchoForgedReplies(t *testing.T) {
 		l := newLine(t, n, f, "tun", 1400, []string{"10.1.0.2", "fd00:1::2"}, []string{"10.0.0.0/8", "fd00::/16"})
 		e := listenAt(t, n, f, Path{}, privileged)
 		to := of(f, "10.2.0.1", "fd00:2::1")
-		e.say(t, echoRequest{To: to, Seq: 1, Bytes: 200})
+		e.say(t, echoAsked{To: to, Seq: 1, Bytes: 200})
 		request := l.next(t)
 		for _, forge := range []func(m *message){
 			func(m *message) { m.icmp[5] ^= 0x80 }, // id
@@ -277,7 +279,7 @@ func TestEchoForgedReplies(t *testing.T) {
 			forge(&m)
 			l.deliver(t, m)
 		}
-		e.say(t, echoRequest{To: to, Seq: 2})
+		e.say(t, echoAsked{To: to, Seq: 2})
 		second := l.next(t)
 		l.deliver(t, l.message(second))
 		l.deliver(t, l.message(second)) // twice
@@ -303,7 +305,7 @@ func TestEchoForgedErrors(t *testing.T) {
 		if f == IPv6 {
 			kind, ip = 1, 40
 		}
-		e.say(t, echoRequest{To: to, Seq: 1, Bytes: 200})
+		e.say(t, echoAsked{To: to, Seq: 1, Bytes: 200})
 		request := l.next(t)
 		said := func(b []byte, quote int) message { return l.error(b, router, kind, 1, 0, quote) }
 		for _, at := range []int{ip - 1, ip, ip + 5, ip + 7, ip + 8, ip + 23} { // address, type, id, number, cookie
@@ -319,7 +321,7 @@ func TestEchoForgedErrors(t *testing.T) {
 		l.deliver(t, redirect)
 
 		// So much, or so little, a router may quote.
-		whole, short, padded := said(request, 1000), echoRequest{To: to, Seq: 2, Bytes: 200}, echoRequest{To: to, Seq: 3, Bytes: 200}
+		whole, short, padded := said(request, 1000), echoAsked{To: to, Seq: 2, Bytes: 200}, echoAsked{To: to, Seq: 3, Bytes: 200}
 		e.say(t, short)
 		l.deliver(t, said(l.next(t), ip+8))
 		e.say(t, padded)
@@ -328,7 +330,7 @@ func TestEchoForgedErrors(t *testing.T) {
 		l.deliver(t, m)
 		l.deliver(t, whole)
 		l.deliver(t, whole) // twice
-		e.say(t, echoRequest{To: to, Seq: 4})
+		e.say(t, echoAsked{To: to, Seq: 4})
 		l.deliver(t, said(l.next(t), 1000))
 		for _, seq := range []int{2, 3, 1, 4} {
 			got := e.next(t)
@@ -349,7 +351,7 @@ func TestEchoPath(t *testing.T) {
 		other := newLine(t, n, f, "other", 1400, []string{"10.3.0.2", "fd00:3::2", "10.3.0.3", "fd00:3::3"}, []string{"8.0.0.0/5", "fc00::/7"})
 		source, to := of(f, "10.3.0.3", "fd00:3::3"), of(f, "10.2.0.1", "fd00:2::1")
 		e := listenAt(t, n, f, Path{Interface: "other", Source: source}, privileged)
-		e.say(t, echoRequest{To: to, Seq: 1})
+		e.say(t, echoAsked{To: to, Seq: 1})
 		m := other.message(other.next(t))
 		if string(m.to) != string(source.AsSlice()) {
 			t.Errorf("the packet is from %v, want %v", m.to, source)
@@ -358,7 +360,7 @@ func TestEchoPath(t *testing.T) {
 		elsewhere := m
 		elsewhere.to = of(f, "10.3.0.2", "fd00:3::2").AsSlice()
 		other.deliver(t, elsewhere)
-		e.say(t, echoRequest{To: to, Seq: 2})
+		e.say(t, echoAsked{To: to, Seq: 2})
 		other.deliver(t, other.message(other.next(t)))
 		other.deliver(t, m)
 		for _, seq := range []int{2, 1} {
@@ -368,7 +370,7 @@ func TestEchoPath(t *testing.T) {
 		}
 		// Without a path the route decides.
 		plain := listenAt(t, n, f, Path{}, privileged)
-		plain.say(t, echoRequest{To: to})
+		plain.say(t, echoAsked{To: to})
 		routed.deliver(t, routed.message(routed.next(t)))
 		plain.next(t)
 	})
@@ -384,11 +386,11 @@ func TestEchoPath(t *testing.T) {
 func TestEchoRateLimit(t *testing.T) {
 	forEachEchoSocket(t, func(t *testing.T, f Family, privileged bool) {
 		for name, test := range map[string]struct {
-			request echoRequest
+			request echoAsked
 			pause   time.Duration
 		}{
-			"time exceeded": {echoRequest{To: of(f, "10.2.0.2", "fd00:2::2"), TTL: 1}, 1050 * time.Millisecond},
-			"prohibited":    {echoRequest{To: of(f, "10.9.0.2", "fd00:9::2")}, 2050 * time.Millisecond},
+			"time exceeded": {echoAsked{To: of(f, "10.2.0.2", "fd00:2::2"), TTL: 1}, 1050 * time.Millisecond},
+			"prohibited":    {echoAsked{To: of(f, "10.9.0.2", "fd00:9::2")}, 2050 * time.Millisecond},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -399,7 +401,7 @@ func TestEchoRateLimit(t *testing.T) {
 				check(t, c.router.Sysctl("net/ipv6/icmp/ratelimit", "1000"))
 				e := listenAt(t, c.near, f, Path{}, privileged)
 				// Until the nodes know each other, packets wait.
-				e.ask(t, echoRequest{To: of(f, "10.2.0.2", "fd00:2::2")})
+				e.ask(t, echoAsked{To: of(f, "10.2.0.2", "fd00:2::2")})
 				r := test.request
 				for i := range 20 {
 					r.Seq = 10 + i
@@ -444,9 +446,9 @@ func TestEchoAsNobody(t *testing.T) {
 			check(t, err)
 			defer e.Close()
 			expectSyscall(t, raw, "socket", unix.EPERM)
-			go e.listen(func(ev echoEvent) { e.events <- ev })
+			go e.listen()
 			to := of(f, "10.2.0.1", "fd00:2::1")
-			e.say(t, echoRequest{To: to})
+			e.say(t, echoAsked{To: to})
 			l.deliver(t, l.error(l.next(t), to, 3, 0, 0, 1000))
 			expectEcho(t, e.next(t), echoEvent{Kind: echoError, To: to, From: to, Type: 3})
 		})
@@ -477,16 +479,16 @@ func TestEchoOwnErrors(t *testing.T) {
 		}))
 		e := listenAt(t, n, f, Path{}, privileged)
 		left := func(time.Time) { t.Error("a packet is said to have left") }
-		expectSyscall(t, e.send(echoRequest{To: of(f, "192.0.2.1", "2001:db8::1")}, left), "sendmsg", unix.ENETUNREACH)
-		expectSyscall(t, e.send(echoRequest{To: of(f, "10.9.0.2", "fd00:9::2")}, left), "sendmsg", unix.EACCES)
-		good := echoRequest{To: of(f, "10.2.0.1", "fd00:2::1")}
-		for _, wrong := range []func(*echoRequest){
-			func(r *echoRequest) { r.To = netip.Addr{} },
-			func(r *echoRequest) { r.To = of(3-f, "10.2.0.1", "fd00:2::1") },
-			func(r *echoRequest) { r.Bytes = formOf(f).least() - 1 },
-			func(r *echoRequest) { r.Bytes = 65536 },
-			func(r *echoRequest) { r.TTL = 256 },
-			func(r *echoRequest) { r.TTL = -1 },
+		expectSyscall(t, e.send(echoAsked{To: of(f, "192.0.2.1", "2001:db8::1")}, left), "sendmsg", unix.ENETUNREACH)
+		expectSyscall(t, e.send(echoAsked{To: of(f, "10.9.0.2", "fd00:9::2")}, left), "sendmsg", unix.EACCES)
+		good := echoAsked{To: of(f, "10.2.0.1", "fd00:2::1")}
+		for _, wrong := range []func(*echoAsked){
+			func(r *echoAsked) { r.To = netip.Addr{} },
+			func(r *echoAsked) { r.To = of(3-f, "10.2.0.1", "fd00:2::1") },
+			func(r *echoAsked) { r.Bytes = formOf(f).least() - 1 },
+			func(r *echoAsked) { r.Bytes = 65536 },
+			func(r *echoAsked) { r.TTL = 256 },
+			func(r *echoAsked) { r.TTL = -1 },
 		} {
 			r := good
 			wrong(&r)
@@ -515,31 +517,26 @@ func TestEchoLeft(t *testing.T) {
 			s, err = openEchoSocket(f, Path{}, privileged)
 			return err
 		}))
-		var mu sync.Mutex
-		left := make(map[int]time.Time)
 		done := make(chan error, 1)
 		heard := make(chan int, 1000)
-		go func() {
-			done <- s.listen(func(e echoEvent) {
-				mu.Lock()
-				defer mu.Unlock()
-				if at, ok := left[e.Seq]; !ok || at != e.Sent {
-					t.Errorf("packet %d: left at %v, the event says %v", e.Seq, at, e.Sent)
-				}
-				heard <- e.Seq
-			})
-		}()
+		go func() { done <- s.listen() }()
 		for i := range 100 {
 			size := 0
 			if i%10 == 0 {
 				size = 65535 // too big for no loopback, so large ones are answered as well
 			}
-			check(t, s.send(echoRequest{To: of(f, "127.0.0.1", "::1"), Seq: i, Bytes: size}, func(at time.Time) {
-				time.Sleep(10 * time.Microsecond)
-				mu.Lock()
-				defer mu.Unlock()
-				left[i] = at
-			}))
+			var sent time.Time
+			check(t, s.send(echoRequest{To: of(f, "127.0.0.1", "::1"), Bytes: size, heard: func(kind vpn.Kind, at time.Time, _ *vpn.ICMPMessage) {
+				switch {
+				case kind == vpn.Sent && sent.IsZero():
+					time.Sleep(10 * time.Microsecond)
+					sent = at
+				case sent.IsZero() || at.Before(sent):
+					t.Errorf("packet %d: left at %v, but %s at %v", i, sent, kind, at)
+				default:
+					heard <- i
+				}
+			}}))
 			select {
 			case <-heard:
 			case <-time.After(patience):
@@ -561,16 +558,16 @@ func TestEchoNumbers(t *testing.T) {
 		b[0] = 0
 		return table.answers(b, to)
 	}
-	add := func(r echoRequest) []byte {
-		p, packet := table.add(r)
-		p.at = time.Now()
-		return packet
+	send := func(bytes int) (*sentEcho, []byte) {
+		r := echoRequest{To: to, Bytes: bytes}
+		packet := table.packet(r)
+		return table.add(r), packet
 	}
-	first := add(echoRequest{To: to, Seq: 1 << 20, Bytes: 52})
+	_, first := send(52)
 	for i := range 1 << 16 {
-		packet := add(echoRequest{To: to, Seq: i, Bytes: 60})
-		if p := answer(packet); p == nil || p.Seq != i {
-			t.Fatalf("packet %d: got %+v", i, p)
+		p, packet := send(60)
+		if got := answer(packet); got != p {
+			t.Fatalf("packet %d: got %+v", i, got)
 		}
 	}
 	if p := answer(first); p != nil {
@@ -584,15 +581,15 @@ func TestEchoNumbers(t *testing.T) {
 // TestEchoNotSent: nobody can say anything of a packet before it has left.
 func TestEchoNotSent(t *testing.T) {
 	table := newEchoTable(IPv4)
-	to := netip.MustParseAddr("10.2.0.1")
-	p, packet := table.add(echoRequest{To: to, Bytes: 52})
-	reply, quote := slices.Clone(packet), queuedError{Origin: unix.SO_EE_ORIGIN_ICMP, Type: 3, To: to, Quote: packet}
+	r := echoRequest{To: netip.MustParseAddr("10.2.0.1"), Bytes: 52}
+	packet := table.packet(r)
+	reply, quote := slices.Clone(packet), queuedError{Origin: unix.SO_EE_ORIGIN_ICMP, ICMPMessage: vpn.ICMPMessage{Type: 3}, To: r.To, Quote: packet}
 	reply[0] = 0
-	if table.answers(reply, to) != nil || table.isAbout(quote) != nil {
+	if table.answers(reply, r.To) != nil || table.isAbout(quote) != nil {
 		t.Error("a packet that has not left is answered, or stopped")
 	}
-	p.at = time.Now()
-	if table.answers(reply, to) != p || table.isAbout(quote) != p {
+	p := table.add(r)
+	if table.answers(reply, r.To) != p || table.isAbout(quote) != p {
 		t.Error("a packet that has left is not found")
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"encoding/binary"
 	"math"
 	"net/netip"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
 )
 
 // The kernel's error queue (IP_RECVERR in ip(7), IPV6_RECVERR in ipv6(7)).
@@ -24,40 +25,11 @@ import (
 // queuedError is one entry of an error queue. Its numbers are the network's:
 // nothing but their range is sure.
 type queuedError struct {
-	Origin     uint8 // unix.SO_EE_ORIGIN_ICMP, _ICMP6 or _LOCAL; 0 for an entry that is not understood
-	Errno      syscall.Errno
-	Type, Code uint8
-	MTU        int        // what is said to fit, of a packet that was too big; 0: not said
-	From       netip.Addr // who says it; not valid if that is this host
-	To         netip.Addr // whom the packet was for, without a zone
-	Quote      []byte     // the packet's beginning, from its ICMP, TCP or UDP header on
-}
-
-// turnOnErrorQueue gives a socket an error queue. What tells this host's own
-// ICMP errors from others is the address that they were sent to, so that is
-// asked for as well.
-func turnOnErrorQueue(fd int, f Family) error {
-	if f == IPv6 {
-		return setOptions(fd, []socketOption{
-			{unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1},
-			{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1},
-		})
-	}
-	return setOptions(fd, []socketOption{
-		{unix.IPPROTO_IP, unix.IP_RECVERR, 1},
-		{unix.IPPROTO_IP, unix.IP_PKTINFO, 1},
-	})
-}
-
-type socketOption struct{ level, name, value int }
-
-func setOptions(fd int, options []socketOption) error {
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-	}
-	return nil
+	vpn.ICMPMessage
+	Origin uint8 // unix.SO_EE_ORIGIN_ICMP, _ICMP6 or _LOCAL; 0 for an entry that is not understood
+	Errno  syscall.Errno
+	To     netip.Addr // whom the packet was for, without a zone
+	Quote  []byte     // the packet's beginning, from its ICMP, TCP or UDP header on
 }
 
 // readErrorQueue takes one entry from the error queue of a socket. The error is
@@ -74,7 +46,7 @@ func readErrorQueue(fd int, buffer []byte) (queuedError, error) {
 			return queuedError{}, err
 		}
 		q := parseQueuedError(control[:nc])
-		q.To, q.Quote = addrOf(to), buffer[:n]
+		q.To, q.Quote = addrPortOf(to).Addr(), buffer[:n]
 		return q, nil
 	}
 }
@@ -136,17 +108,6 @@ func parseSockaddr(b []byte) netip.Addr {
 		return netip.AddrFrom4([4]byte(b[4:]))
 	case family == unix.AF_INET6 && len(b) >= unix.SizeofSockaddrInet6:
 		return netip.AddrFrom16([16]byte(b[8:])).Unmap()
-	}
-	return netip.Addr{}
-}
-
-// addrOf is the address of a sockaddr, without its zone.
-func addrOf(a unix.Sockaddr) netip.Addr {
-	switch a := a.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrFrom4(a.Addr)
-	case *unix.SockaddrInet6:
-		return netip.AddrFrom16(a.Addr).Unmap()
 	}
 	return netip.Addr{}
 }

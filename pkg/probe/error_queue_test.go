@@ -5,9 +5,10 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"checkvpn/pkg/vpn"
 )
 
 // controlMessage is one as the kernel writes it.
@@ -52,14 +53,14 @@ func TestErrorQueueParse(t *testing.T) {
 		control []byte
 		want    queuedError
 	}{
-		{"host unreachable", errorControl(113, four, 3, 1, 7, router, own), queuedError{Origin: four, Errno: 113, Type: 3, Code: 1, From: router}},
-		{"address unreachable", errorControl(113, six, 1, 3, 7, router6, own6), queuedError{Origin: six, Errno: 113, Type: 1, Code: 3, From: router6}},
-		{"this host", errorControl(113, four, 3, 1, 0, own, own), queuedError{Origin: four, Errno: 113, Type: 3, Code: 1}},
-		{"this host", errorControl(113, six, 1, 3, 0, own6, own6), queuedError{Origin: six, Errno: 113, Type: 1, Code: 3}},
-		{"too big", errorControl(90, four, 3, 4, 1300, router, own), queuedError{Origin: four, Errno: 90, Type: 3, Code: 4, From: router, MTU: 1300}},
-		{"too big", errorControl(90, six, 2, 0, 1300, router6, own6), queuedError{Origin: six, Errno: 90, Type: 2, From: router6, MTU: 1300}},
-		{"more than any packet has", errorControl(90, six, 2, 0, 1<<31, router6, own6), queuedError{Origin: six, Errno: 90, Type: 2, From: router6, MTU: 65535}},
-		{"not sent at all", errorControl(90, local, 0, 0, 1400, router, own), queuedError{Origin: local, Errno: 90, MTU: 1400}},
+		{"host unreachable", errorControl(113, four, 3, 1, 7, router, own), queuedError{Origin: four, Errno: 113, ICMPMessage: vpn.ICMPMessage{Type: 3, Code: 1, From: router}}},
+		{"address unreachable", errorControl(113, six, 1, 3, 7, router6, own6), queuedError{Origin: six, Errno: 113, ICMPMessage: vpn.ICMPMessage{Type: 1, Code: 3, From: router6}}},
+		{"this host", errorControl(113, four, 3, 1, 0, own, own), queuedError{Origin: four, Errno: 113, ICMPMessage: vpn.ICMPMessage{Type: 3, Code: 1}}},
+		{"this host", errorControl(113, six, 1, 3, 0, own6, own6), queuedError{Origin: six, Errno: 113, ICMPMessage: vpn.ICMPMessage{Type: 1, Code: 3}}},
+		{"too big", errorControl(90, four, 3, 4, 1300, router, own), queuedError{Origin: four, Errno: 90, ICMPMessage: vpn.ICMPMessage{Type: 3, Code: 4, From: router, MTU: 1300}}},
+		{"too big", errorControl(90, six, 2, 0, 1300, router6, own6), queuedError{Origin: six, Errno: 90, ICMPMessage: vpn.ICMPMessage{Type: 2, From: router6, MTU: 1300}}},
+		{"more than any packet has", errorControl(90, six, 2, 0, 1<<31, router6, own6), queuedError{Origin: six, Errno: 90, ICMPMessage: vpn.ICMPMessage{Type: 2, From: router6, MTU: 65535}}},
+		{"not sent at all", errorControl(90, local, 0, 0, 1400, router, own), queuedError{Origin: local, Errno: 90, ICMPMessage: vpn.ICMPMessage{MTU: 1400}}},
 		{"nothing", nil, queuedError{}},
 		{"no error", controlMessage(unix.IPPROTO_IP, unix.IP_TTL, []byte{1, 0, 0, 0}), queuedError{}},
 		{"short", controlMessage(unix.IPPROTO_IP, unix.IP_RECVERR, make([]byte, 15)), queuedError{}},
@@ -115,8 +116,9 @@ func FuzzEchoMessage(f *testing.F) {
 			table, addr = newEchoTable(IPv6), to[1]
 		}
 		table.id, table.next, table.cookie = 7, 9, [16]byte([]byte("check vpn cookie"))
-		p, packet := table.add(echoRequest{To: addr, Bytes: 80})
-		p.at = time.Now()
+		r := echoRequest{To: addr, Bytes: 80}
+		packet := table.packet(r)
+		table.add(r)
 		return table, addr, packet
 	}
 	for _, six := range []bool{false, true} {
@@ -141,7 +143,7 @@ func FuzzEchoMessage(f *testing.F) {
 		if table.answers(b, addr.Next()) != nil || table.answers(b, addr) != nil {
 			t.Errorf("%x is taken for an answer of somebody else, or for a second one", b)
 		}
-		q := queuedError{Origin: origin, Type: kind, To: addr, Quote: b}
+		q := queuedError{Origin: origin, ICMPMessage: vpn.ICMPMessage{Type: kind}, To: addr, Quote: b}
 		elsewhere := q
 		elsewhere.To = addr.Next()
 		if table.isAbout(elsewhere) != nil {

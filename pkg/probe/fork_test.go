@@ -150,7 +150,7 @@ func (f flow) send() error {
 	if f.Protocol == unix.IPPROTO_TCP {
 		kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK
 	}
-	fd, err := unix.Socket(int(afOf(f.To)), kind, int(f.Protocol))
+	fd, err := unix.Socket(afOf(f.To), kind, int(f.Protocol))
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}

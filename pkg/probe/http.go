@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -85,7 +84,7 @@ func (d *dialer) awaitDial() {
 func (d *dialer) dialTo(ctx context.Context, hostPort string) (conn net.Conn, err error) {
 	d.dialing.Lock()
 	defer d.dialing.Unlock()
-	err = errors.New("the dialer has failed")
+	err = errDialerFailed
 	d.guarded(func() {
 		port := hostPort[strings.LastIndexByte(hostPort, ':')+1:]
 		var n uint64

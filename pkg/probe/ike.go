@@ -34,7 +34,6 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"checkvpn/pkg/vpn"
@@ -49,14 +48,6 @@ const (
 	ikeFirstWait = 250 * time.Millisecond
 )
 
-// ikeReply is what came of asking one port.
-type ikeReply struct {
-	answer string        // in words of our own
-	took   time.Duration // since the first transmission of the request
-	err    error
-	panic  any // what the goroutine that asked panicked with
-}
-
 // tryIKE asks the peer for an IKE_SA_INIT response until it answers or ctx
 // ends, and says what it answered and how long that took. Port 500 asks there
 // first, and while that is silent, 4500 too. Port 4500 alone asks there, with
@@ -66,184 +57,156 @@ type ikeReply struct {
 // cannot be told which of several transmissions was answered (Karn's problem).
 // took is the time since the first one that was sent to the port that answered,
 // as a connection's time includes the kernel's own repetitions. It is the
-// round-trip time where nothing was repeated, and never less than it.
+// round-trip time if nothing was repeated, and never less than it.
 //
 // The error is ctx's if there was silence. A refusal by the peer itself and the
 // kernel's other errors end the question and are returned as they are. So does,
 // with errSaid, what somebody else on the way says, unless it may pass; d.said has
 // it. d.connected stays as it was, because a UDP socket is connected without
 // asking anyone.
-func (d *dialer) tryIKE(ctx context.Context, port uint16) (answer string, took time.Duration, err error) {
-	var r ikeReply
+func (d *dialer) tryIKE(ctx context.Context, port uint16) (reply, error) {
 	if port == ikePort {
-		r = d.askIKEPorts(ctx, ikePort, ikeNATPort)
-	} else {
-		r = d.askIKE(ctx, port, port == ikeNATPort)
+		return d.askIKEPorts(ctx, ikePort, ikeNATPort)
 	}
-	return r.answer, r.took, r.err
+	return d.askIKE(ctx, port, port == ikeNATPort)
 }
 
 // askIKEPorts asks a plain port, and from its first retransmission on also one
 // with the marker. They are two exchanges, each with an SPI of its own. A
 // refusal by the second port is no reason to give up on the first at once: that
 // has until its next retransmission to do better.
-func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) ikeReply {
+func (d *dialer) askIKEPorts(ctx context.Context, plain, marked uint16) (reply, error) {
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
-	ask := func(port uint16, marked bool) <-chan ikeReply {
-		reply := make(chan ikeReply, 1)
-		asking.Go(func() { reply <- d.guardIKE(ctx, port, marked) })
-		return reply
+	type outcome struct {
+		reply
+		err error
 	}
-	first, second := ask(plain, false), (<-chan ikeReply)(nil)
+	ask := func(port uint16, marked bool) <-chan outcome {
+		done := make(chan outcome, 1)
+		asking.Go(func() {
+			o := outcome{err: errDialerFailed}
+			d.guarded(func() { o.reply, o.err = d.askIKE(ctx, port, marked) })
+			done <- o
+		})
+		return done
+	}
+	first, second := ask(plain, false), (<-chan outcome)(nil)
 	next := time.NewTimer(ikeFirstWait)
 	defer next.Stop()
-	var refusal *ikeReply
+	var refusal error
 	for {
 		select {
-		case r := <-first:
-			if r.silent() && refusal != nil {
-				return *refusal
+		case o := <-first:
+			if refusal != nil && o.err != nil && ctx.Err() != nil { // silent to the end
+				return reply{}, refusal
 			}
-			return r.orPanic()
-		case r := <-second:
-			if r.orPanic().err == nil {
-				return r
+			return o.reply, o.err
+		case o := <-second:
+			if o.err == nil {
+				return o.reply, nil
 			}
-			if refused(r.err) {
-				refusal = &r
+			if refused(o.err) {
+				refusal = o.err
 				next.Reset(2 * ikeFirstWait)
 			}
 		case <-next.C:
 			if refusal != nil {
-				return *refusal
+				return reply{}, refusal
 			}
 			second = ask(marked, true)
 		}
 	}
 }
 
-// guardIKE hands a panic to who waits for the reply: one in this goroutine
-// would end the program with the exit code of CRITICAL.
-func (d *dialer) guardIKE(ctx context.Context, port uint16, marked bool) (r ikeReply) {
-	defer func() {
-		if v := recover(); v != nil {
-			r = ikeReply{panic: v}
-		}
-	}()
-	return d.askIKE(ctx, port, marked)
-}
-
-func (r ikeReply) orPanic() ikeReply {
-	if r.panic != nil {
-		panic(r.panic)
-	}
-	return r
-}
-
-func (r ikeReply) silent() bool {
-	return errors.Is(r.err, context.DeadlineExceeded) || errors.Is(r.err, context.Canceled)
+// ikeExchange is the question to one port.
+type ikeExchange struct {
+	*dialer
+	conn   *net.UDPConn
+	spi    [8]byte
+	packet []byte
+	marked bool
 }
 
 // askIKE asks one port. The end of ctx closes the socket, so that neither
 // silence nor a flood of other datagrams can hold it longer.
-func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) ikeReply {
-	conn, err := d.dialUDP(ctx, port)
+func (d *dialer) askIKE(ctx context.Context, port uint16, marked bool) (reply, error) {
+	nd := net.Dialer{Control: d.control}
+	conn, err := nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String()) // which sends nothing yet
 	if err != nil {
-		return ikeReply{err: err}
+		return reply{}, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	raw, err := d.watchErrors(conn)
-	if err != nil {
-		return ikeReply{err: err}
-	}
-	weigh := func(err error) error { return d.weigh(raw, err) }
 
-	spi, packet := newIKERequest(marked)
+	x := ikeExchange{dialer: d, conn: conn.(*net.UDPConn), marked: marked}
+	x.spi, x.packet = newIKERequest(marked)
 	began := time.Now()
 	due := began
 	for wait := ikeFirstWait; ; wait *= 2 {
 		due = due.Add(wait)
-		answer, err := sendIKE(conn, packet, due, weigh, func(datagram []byte) (string, bool) {
-			return parseIKEAnswer(datagram, spi, marked)
-		})
+		answer, err := x.transmit(due)
 		switch {
 		case err == nil:
-			return ikeReply{answer: answer, took: time.Since(began)}
+			return reply{answer, time.Since(began)}, nil
 		case ctx.Err() != nil:
-			return ikeReply{err: ctx.Err()}
+			return reply{}, ctx.Err()
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return ikeReply{err: err}
+			return reply{}, err
 		}
 	}
 }
 
-// sendIKE sends a packet and reads until parse knows a datagram for an answer
-// to it, or until a time. Errors of the socket are weighed first: nil is for
-// those that are no reason to give up. The buffer has one byte more than the
-// longest datagram that can be an answer, so that a longer one shows.
-func sendIKE(conn net.Conn, packet []byte, until time.Time, weigh func(error) error, parse func([]byte) (string, bool)) (string, error) {
-	_, err := conn.Write(packet)
-	if err = weigh(err); err != nil {
+// transmit sends the packet and reads until there is an answer to it, or until a
+// time. The buffer has one byte more than the longest datagram that can be an
+// answer, so that a longer one shows.
+func (x *ikeExchange) transmit(until time.Time) (string, error) {
+	_, err := x.conn.Write(x.packet)
+	if err = x.weigh(err); err != nil {
 		return "", err
 	}
-	if err := conn.SetReadDeadline(until); err != nil {
+	if err := x.conn.SetReadDeadline(until); err != nil {
 		return "", err
 	}
 	var buffer [len(nonESPMarker) + ikeLongest + 1]byte
 	for {
-		n, err := conn.Read(buffer[:])
-		if err = weigh(err); err != nil {
+		n, err := x.conn.Read(buffer[:])
+		if err = x.weigh(err); err != nil {
 			return "", err
 		}
-		if answer, ok := parse(buffer[:n]); ok {
+		if answer, ok := parseIKEAnswer(buffer[:n], x.spi, x.marked); ok {
 			return answer, nil
 		}
 	}
 }
 
-// dialUDP connects a UDP socket, which sends nothing yet.
-func (d *dialer) dialUDP(ctx context.Context, port uint16) (net.Conn, error) {
-	nd := net.Dialer{ControlContext: d.control}
-	if d.path.Source.IsValid() {
-		nd.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.path.Source, 0))
-	}
-	return nd.DialContext(ctx, "udp", netip.AddrPortFrom(d.addr, port).String())
-}
-
 // errSaid is that somebody else than the target says that it cannot be reached.
 var errSaid = errors.New("an ICMP error has come")
-
-// watchErrors gives a UDP socket an error queue.
-func (d *dialer) watchErrors(conn net.Conn) (syscall.RawConn, error) {
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	outer := raw.Control(func(fd uintptr) { err = turnOnErrorQueue(int(fd), familyFor(d.addr)) })
-	return raw, errors.Join(outer, err)
-}
 
 // weigh says what an error of the socket comes to: nil if it may pass, as the
 // kernel too sees it of a socket without a queue; errSaid if somebody else than
 // the target said it; else the error.
-func (d *dialer) weigh(raw syscall.RawConn, err error) error {
+func (x *ikeExchange) weigh(err error) error {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	var said *vpn.ICMPMessage
-	if raw.Control(func(fd uintptr) { said = lastICMPError(int(fd), d.addr) }) != nil || said == nil {
+	raw, closed := x.conn.SyscallConn()
+	if closed != nil {
 		return err
 	}
-	d.said.Store(said)
-	switch {
-	case said.From == d.addr.WithZone(""):
+	var said *vpn.ICMPMessage
+	_ = raw.Control(func(fd uintptr) { said = lastICMPError(int(fd), x.addr) })
+	if said == nil {
 		return err
-	case d.mayPass(said):
+	}
+	x.said.Store(said)
+	switch {
+	case said.From == x.addr.WithZone(""):
+		return err
+	case x.mayPass(said):
 		return nil
 	}
 	return errSaid
@@ -251,8 +214,8 @@ func (d *dialer) weigh(raw syscall.RawConn, err error) error {
 
 // mayPass tells what may be otherwise a moment later, while routes settle: no way
 // to the network or the host, and a routing loop.
-func (d *dialer) mayPass(m *vpn.ICMPMessage) bool {
-	if d.addr.Is4() {
+func (x *ikeExchange) mayPass(m *vpn.ICMPMessage) bool {
+	if x.addr.Is4() {
 		return m.Type == 3 && m.Code <= 1 || m.Type == 11
 	}
 	return m.Type == 1 && (m.Code == 0 || m.Code == 3) || m.Type == 3

@@ -3,6 +3,7 @@ package probe
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 )
 
 const (
@@ -89,8 +90,9 @@ func newIKERequest(marked bool) (spi [8]byte, packet []byte) {
 	rand.Read(public)
 	public[0] &= 0x7f
 
-	sa := ikeProposal(nil, 1, false, ikeCiphers, ikeCommon)
-	sa = ikeProposal(sa, 2, true, ikeAEADs, ikeCommon)
+	sa := slices.Concat(
+		ikeProposal(1, 2, slices.Concat(ikeCiphers, ikeCommon)),
+		ikeProposal(2, 0, slices.Concat(ikeAEADs, ikeCommon)))
 	ke := append([]byte{0, ikeOffered, 0, 0}, public...)
 
 	message := append(spi[:], make([]byte, ikeHeader-len(spi))...)
@@ -112,33 +114,22 @@ func appendPayload(to []byte, next byte, body []byte) []byte {
 	return append(to, body...)
 }
 
-// ikeProposal adds a proposal for an IKE SA to the body of an SA payload (RFC
-// 7296 sections 3.3.1 and 3.3.2).
-func ikeProposal(to []byte, number byte, last bool, lists ...[]ikeTransform) []byte {
+// ikeProposal is a proposal for an IKE SA in the body of an SA payload (RFC 7296
+// sections 3.3.1 and 3.3.2); more is 2 if another follows, else 0.
+func ikeProposal(number, more byte, transforms []ikeTransform) []byte {
 	var body []byte
-	count := 0
-	for i, list := range lists {
-		for j, t := range list {
-			more, size := byte(3), uint16(8)
-			if i == len(lists)-1 && j == len(list)-1 {
-				more = 0
-			}
-			if t.bits != 0 {
-				size += 4
-			}
-			body = binary.BigEndian.AppendUint16(append(body, more, 0), size)
-			body = binary.BigEndian.AppendUint16(append(body, t.kind, 0), t.id)
-			if t.bits != 0 { // attribute 14 in its short form (section 3.3.5)
-				body = binary.BigEndian.AppendUint16(append(body, 0x80, 14), t.bits)
-			}
-			count++
+	last := 0
+	for _, t := range transforms {
+		last = len(body)
+		body = append(body, 3, 0, 0, 8, t.kind, 0) // another transform follows; this one has 8 octets
+		body = binary.BigEndian.AppendUint16(body, t.id)
+		if t.bits != 0 { // attribute 14 in its short form (section 3.3.5)
+			body[last+3] += 4
+			body = binary.BigEndian.AppendUint16(append(body, 0x80, 14), t.bits)
 		}
 	}
-	more := byte(2)
-	if last {
-		more = 0
-	}
-	to = binary.BigEndian.AppendUint16(append(to, more, 0), uint16(8+len(body)))
-	to = append(to, number, 1, 0, byte(count)) // protocol IKE, no SPI
-	return append(to, body...)
+	body[last] = 0
+	head := binary.BigEndian.AppendUint16([]byte{more, 0}, uint16(8+len(body)))
+	head = append(head, number, 1, 0, byte(len(transforms))) // protocol IKE, no SPI
+	return append(head, body...)
 }

@@ -35,34 +35,39 @@ func TestIKEBothPorts(t *testing.T) {
 		{"first refuses", closedPort(t, "127.0.0.1"), listen(marked), "", true},
 	} {
 		began := time.Now()
-		r := d.askIKEPorts(within5s(t), test.plain, test.marked)
+		r, err := d.askIKEPorts(within5s(t), test.plain, test.marked)
 		if took := time.Since(began); took > 4*time.Second {
 			t.Errorf("%s: only after %v", test.name, took)
 		}
-		if r.answer != test.answer || refused(r.err) != test.refused || (r.err == nil) == test.refused {
-			t.Errorf("%s: got %q, %v", test.name, r.answer, r.err)
+		if r.answer != test.answer || refused(err) != test.refused || (err == nil) == test.refused {
+			t.Errorf("%s: got %q, %v", test.name, r.answer, err)
 		}
 	}
 	// The second port's exchange is timed from its own beginning.
-	if r := d.askIKEPorts(within5s(t), listen(nobody), listen(marked)); r.took <= 0 || r.took > 4*time.Second {
+	if r, err := d.askIKEPorts(within5s(t), listen(nobody), listen(marked)); err != nil || r.took <= 0 || r.took > 4*time.Second {
 		t.Errorf("took %v", r.took)
 	}
 	ctx := ends(t, 400*ms)
-	if r := d.askIKEPorts(ctx, listen(nobody), listen(nobody)); !errors.Is(r.err, context.DeadlineExceeded) {
-		t.Errorf("both silent: got %q, %v", r.answer, r.err)
+	if r, err := d.askIKEPorts(ctx, listen(nobody), listen(nobody)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("both silent: got %q, %v", r.answer, err)
 	}
 	short := ends(t, 600*ms)
-	if r := d.askIKEPorts(short, listen(nobody), closedPort(t, "127.0.0.1")); !refused(r.err) {
-		t.Errorf("the end comes soon after a refusal: got %q, %v", r.answer, r.err)
+	if r, err := d.askIKEPorts(short, listen(nobody), closedPort(t, "127.0.0.1")); !refused(err) {
+		t.Errorf("the end comes soon after a refusal: got %q, %v", r.answer, err)
 	}
 }
 
-// A panic arrives in the goroutine that called.
+// A panic in a goroutine of its own does not end the program.
 func TestIKEPanic(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
-		}
-	}()
-	(*dialer)(nil).tryIKE(within5s(t), ikePort)
+	panics := make(chan any, 2)
+	d := &dialer{guarded: func(f func()) {
+		defer func() { panics <- recover() }()
+		(*dialer)(nil).askIKE(t.Context(), 9, false)
+	}}
+	if _, _, err := threeOf(d.tryIKE(within5s(t), ikePort)); err != errDialerFailed {
+		t.Errorf("got %v", err)
+	}
+	if <-panics == nil {
+		t.Error("no panic")
+	}
 }

@@ -41,12 +41,18 @@ func ikeResponder(t *testing.T, address string, f func(request []byte, before in
 	return portOf(conn)
 }
 
-func ikeDialer(address string) *dialer { return &dialer{addr: netip.MustParseAddr(address)} }
+func ikeDialer(address string) *dialer {
+	return &dialer{addr: netip.MustParseAddr(address), guarded: func(f func()) { f() }}
+}
 
 func ends(t *testing.T, after time.Duration) context.Context {
 	ctx, stop := context.WithTimeout(t.Context(), after)
 	t.Cleanup(stop)
 	return ctx
+}
+
+func threeOf(r reply, err error) (answer string, took time.Duration, _ error) {
+	return r.answer, r.took, err
 }
 
 func within5s(t *testing.T) context.Context { return ends(t, 5*time.Second) }
@@ -71,7 +77,7 @@ func TestIKEAnswers(t *testing.T) {
 				port := ikeResponder(t, net.JoinHostPort(address, "0"), func(request []byte, _ int) [][]byte {
 					return [][]byte{test.reply([8]byte(request))}
 				})
-				answer, took, err := ikeDialer(address).tryIKE(within5s(t), port)
+				answer, took, err := threeOf(ikeDialer(address).tryIKE(within5s(t), port))
 				if answer != test.want || err != nil || took <= 0 || took > 5*time.Second {
 					t.Errorf("got %q, %v, %v, want %q", answer, took, err, test.want)
 				}
@@ -85,7 +91,7 @@ func TestIKEIgnores(t *testing.T) {
 	port := ikeResponder(t, "127.0.0.1:0", func(request []byte, _ int) [][]byte {
 		return slices.Concat(ikeRubbish(request), [][]byte{noProposal([8]byte(request))})
 	})
-	answer, _, err := ikeDialer("127.0.0.1").tryIKE(within5s(t), port)
+	answer, _, err := threeOf(ikeDialer("127.0.0.1").tryIKE(within5s(t), port))
 	if answer != "NO_PROPOSAL_CHOSEN" || err != nil {
 		t.Errorf("after rubbish: got %q, %v", answer, err)
 	}
@@ -96,7 +102,7 @@ func TestIKEIgnores(t *testing.T) {
 	}
 	only := ikeResponder(t, "127.0.0.1:0", func(request []byte, _ int) [][]byte { return ikeRubbish(request) })
 	ctx := ends(t, 100*ms)
-	if answer, _, err := ikeDialer("127.0.0.1").tryIKE(ctx, only); answer != "" || !errors.Is(err, context.DeadlineExceeded) {
+	if answer, _, err := threeOf(ikeDialer("127.0.0.1").tryIKE(ctx, only)); answer != "" || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("rubbish alone: got %q, %v", answer, err)
 	}
 }
@@ -119,7 +125,7 @@ func TestIKEOtherSender(t *testing.T) {
 		}
 	}()
 	ctx := ends(t, 150*ms)
-	if answer, _, err := ikeDialer("127.0.0.1").tryIKE(ctx, portOf(conn)); answer != "" || !errors.Is(err, context.DeadlineExceeded) {
+	if answer, _, err := threeOf(ikeDialer("127.0.0.1").tryIKE(ctx, portOf(conn))); answer != "" || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("an answer from another port: got %q, %v", answer, err)
 	}
 }
@@ -138,7 +144,7 @@ func TestIKERetransmits(t *testing.T) {
 		same <- bytes.Equal(first, request)
 		return [][]byte{noProposal([8]byte(request))}
 	})
-	answer, took, err := ikeDialer("127.0.0.1").tryIKE(within5s(t), port)
+	answer, took, err := threeOf(ikeDialer("127.0.0.1").tryIKE(within5s(t), port))
 	if answer != "NO_PROPOSAL_CHOSEN" || err != nil || took < 3*ikeFirstWait {
 		t.Errorf("got %q, %v, %v", answer, took, err)
 	}
@@ -154,7 +160,7 @@ func TestIKESilent(t *testing.T) {
 	defer stop()
 	d := ikeDialer("127.0.0.1")
 	began := time.Now()
-	answer, took, err := d.tryIKE(ctx, port)
+	answer, took, err := threeOf(d.tryIKE(ctx, port))
 	if over := time.Since(began); over > 1700*ms {
 		t.Errorf("went on until %v", over)
 	}
@@ -166,10 +172,10 @@ func TestIKESilent(t *testing.T) {
 	}
 	ctx, stop = context.WithCancel(t.Context())
 	time.AfterFunc(20*ms, stop)
-	if _, _, err := d.tryIKE(ctx, port); !errors.Is(err, context.Canceled) {
+	if _, _, err := threeOf(d.tryIKE(ctx, port)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v", err)
 	}
-	if _, _, err := d.tryIKE(ctx, port); !errors.Is(err, context.Canceled) {
+	if _, _, err := threeOf(d.tryIKE(ctx, port)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before: got %v", err)
 	}
 }
@@ -177,7 +183,7 @@ func TestIKESilent(t *testing.T) {
 func TestIKERefused(t *testing.T) {
 	for _, address := range []string{"127.0.0.1", "::1"} {
 		d := ikeDialer(address)
-		if answer, _, err := d.tryIKE(within5s(t), closedPort(t, address)); answer != "" || !refused(err) || d.connected.Load() {
+		if answer, _, err := threeOf(d.tryIKE(within5s(t), closedPort(t, address))); answer != "" || !refused(err) || d.connected.Load() {
 			t.Errorf("got %q, %v", answer, err)
 		}
 	}
@@ -195,7 +201,7 @@ func TestIKEFlood(t *testing.T) {
 		})
 		ctx := ends(t, 600*ms)
 		began := time.Now()
-		answer, _, err := ikeDialer("127.0.0.1").tryIKE(ctx, port)
+		answer, _, err := threeOf(ikeDialer("127.0.0.1").tryIKE(ctx, port))
 		if (answer != "") != answering || (err == nil) != answering || time.Since(began) > 4*time.Second {
 			t.Errorf("answering %v: got %q, %v after %v", answering, answer, err, time.Since(began))
 		}
@@ -213,7 +219,7 @@ func TestIKEMarker(t *testing.T) {
 		return [][]byte{answer, append([]byte{0, 0, 0, 1}, answer...), append([]byte{0, 0, 0, 0}, cookie([8]byte(message))...)}
 	}
 	ikeResponder(t, "127.45.0.1:4500", reply)
-	if answer, _, err := ikeDialer("127.45.0.1").tryIKE(within5s(t), ikeNATPort); answer != "COOKIE" || err != nil {
+	if answer, _, err := threeOf(ikeDialer("127.45.0.1").tryIKE(within5s(t), ikeNATPort)); answer != "COOKIE" || err != nil {
 		t.Errorf("port 4500: got %q, %v", answer, err)
 	}
 }
@@ -255,7 +261,7 @@ func TestIKEPath(t *testing.T) {
 		t.Errorf("from %v", from)
 	}
 	d.path = Path{Interface: "not-there"}
-	if _, _, err := d.tryIKE(within5s(t), 9); err == nil || faultOf(err).Code != vpn.NoInterface {
+	if _, _, err := threeOf(d.tryIKE(within5s(t), 9)); err == nil || faultOf(err).Code != vpn.NoInterface {
 		t.Errorf("no such interface: %v", err)
 	}
 }

@@ -52,9 +52,12 @@ func TestAlternativeNames(t *testing.T) {
 			return err
 		}
 		for name, want := range map[string]string{"v0": "v0", "dr": "v0", long: "v0", short: "w0", "w0": "w0"} {
-			index, canonical, err := resolveInterface(name)
-			if err != nil || canonical != want || (index == v0.Index) != (want == "v0") {
-				t.Errorf("%s: got %d, %s, %v, want %s", name, index, canonical, err, want)
+			link, err := linkNamed(name)
+			if err != nil {
+				return err
+			}
+			if got := link.Attrs(); got.Name != want || (got.Index == v0.Index) != (want == "v0") {
+				t.Errorf("%s: got %d, %s, want %s", name, got.Index, got.Name, want)
 			}
 			if bound, err := boundTo(name); err != nil || bound != want {
 				t.Errorf("bound to %s: got %q, %v, want %s", name, bound, err, want)
@@ -69,7 +72,7 @@ func TestAlternativeNames(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"gone0", "fifteen", long + "-still", strings.Repeat("x", 200), ""} {
-			if _, _, err := resolveInterface(name); !errors.Is(err, syscall.ENODEV) {
+			if _, err := linkNamed(name); !errors.Is(err, syscall.ENODEV) {
 				t.Errorf("%s: got %v", name, err)
 			}
 			if _, err := boundTo(name); name != "" && !errors.Is(err, syscall.ENODEV) {

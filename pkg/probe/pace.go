@@ -59,11 +59,12 @@ type turn struct {
 	over    func() // lets the next one have its turn
 }
 
-// noQueue is for looks that send no echo requests.
-var noQueue = turn{over: func() {}}
-
-// queue takes the last place. It is for one goroutine.
+// queue takes the last place, unless there are no packets to send. It is for one
+// goroutine.
 func (p *pace) queue(packets int) turn {
+	if packets == 0 {
+		return turn{over: func() {}}
+	}
 	mine := make(chan struct{})
 	t := turn{p, packets, p.last, sync.OnceFunc(func() { close(mine) })}
 	p.last = mine
@@ -118,6 +119,16 @@ func (s *shortage) mayPass(err error) bool {
 		s.since = time.Now()
 	}
 	return time.Since(s.since) < maxShortage
+}
+
+// retry calls f, and again for as long as this host is out of something.
+func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	var short shortage
+	got, err := f()
+	for short.mayPass(err) && sleep(ctx, nextTry) {
+		got, err = f()
+	}
+	return got, err
 }
 
 // over is when something was sent.

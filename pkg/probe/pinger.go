@@ -39,43 +39,13 @@ import (
 // and a time and a UUID of pro-bing's.
 const echoSize = 8 + 8 + 16
 
-// ping sends the packets of a look, and listens until each is answered or the
-// look is ended. It calls begun when the first has left, or could not.
-func (l *look) ping(begun func()) {
-	if f := l.refusal(); f != nil {
-		l.refuse(f)
-		return
-	}
-	var short shortage
-	for made := 0; made < l.Packets; {
-		n, err := l.pingFrom(made, begun, &short)
-		made += n
-		pause := l.Spacing
-		switch {
-		case l.ctx.Err() != nil:
-			return
-		case n == 0 && short.mayPass(err):
-			pause = nextTry
-		case n == 0:
-			f := icmpFault(err)
-			if f.Code == vpn.NoPermission { // that will not change
-				l.refuse(f)
-				return
-			}
-			l.localError(made, f)
-			made++
-		}
-		if made < l.Packets && !sleep(l.ctx, pause) {
-			return
-		}
-	}
-}
-
 var errEnded = errors.New("the pinger has ended")
 
-// pingFrom uses one Pinger for the packets from one on. It gives how many of them
-// were sent or failed. The error is why there was none.
-func (l *look) pingFrom(first int, begun func(), short *shortage) (made int, err error) {
+// ping uses one Pinger for the packets of a look from one on, and listens until
+// each is answered or the look is ended. It gives how many of them were sent or
+// failed; the error is why there was none. It calls begun when the first has left,
+// or could not.
+func (l *look) ping(first int, begun func(), short *shortage) (made int, err error) {
 	next := l.pace.start(l.ctx)
 	begun()
 	defer next()
@@ -107,13 +77,13 @@ type sentPacket struct {
 }
 
 func (pg *pinger) prepare() error {
-	m, err := pg.modes.find(familyFor(pg.Addr))
+	privileged, err := pg.permissions.find(familyFor(pg.Addr))
 	if err != nil {
 		return err
 	}
 	pg.lib = probing.New("")
 	pg.lib.SetIPAddr(&net.IPAddr{IP: pg.Addr.AsSlice(), Zone: pg.Addr.Zone()})
-	pg.lib.SetPrivileged(m.privileged)
+	pg.lib.SetPrivileged(privileged)
 	pg.lib.SetLogger(stopOnProhibited{pg})
 	pg.lib.Count = pg.Packets - pg.made
 	pg.lib.Interval = max(pg.Spacing, time.Millisecond)
@@ -123,9 +93,11 @@ func (pg *pinger) prepare() error {
 		pg.lib.Source = pg.Path.Source.String()
 	}
 	if pg.Path.Interface != "" {
-		if _, pg.lib.InterfaceName, err = resolveInterface(pg.Path.Interface); err != nil {
+		link, err := linkNamed(pg.Path.Interface)
+		if err != nil {
 			return err
 		}
+		pg.lib.InterfaceName = link.Attrs().Name
 	}
 	pg.lib.OnSend = func(*probing.Packet) { pg.guarded(pg.onSend) }
 	pg.lib.OnSendError = func(_ *probing.Packet, err error) { pg.guarded(func() { pg.onFailure(err) }) }

@@ -41,13 +41,12 @@ type Settings struct {
 
 // Prober carries out looks. Want and Close are for one goroutine.
 type Prober struct {
-	set     Settings
-	modes   modes
-	pace    *pace
-	echoes  *echoes
-	looks   map[vpn.Look]*look // all that were ever started
-	running []*look            // those that were wanted last, in their order
-	rounds  int                // of Want
+	set         Settings
+	permissions permissions
+	pace        *pace
+	echoes      *echoes
+	looks       map[vpn.Look]*look // all that were ever started
+	wanted      []vpn.Look         // last
 }
 
 // New makes a prober that asks nothing yet.
@@ -65,44 +64,35 @@ type look struct {
 	vpn.Look
 	*Prober
 	Question
-	ctx   context.Context
-	end   context.CancelFunc
-	round int // in which it was wanted last
+	ctx context.Context
+	end context.CancelFunc
 }
 
 // Want starts the looks that are new, in their order, and ends those that are not
 // among them any more. A look that has ended is not started again.
 func (p *Prober) Want(ctx context.Context, looks []vpn.Look) {
-	if slices.EqualFunc(looks, p.running, func(a vpn.Look, b *look) bool { return a == b.Look }) {
+	if slices.Equal(looks, p.wanted) {
 		return
 	}
-	p.rounds++
-	wanted := make([]*look, len(looks))
-	for i, l := range looks {
+	wanted := make(map[vpn.Look]bool, len(looks))
+	for _, l := range looks {
+		wanted[l] = true
 		if p.looks[l] == nil {
 			p.looks[l] = p.start(ctx, l)
 		}
-		wanted[i] = p.looks[l]
-		wanted[i].round = p.rounds
 	}
-	p.endUnwanted()
-	p.running = wanted
-}
-
-func (p *Prober) endUnwanted() {
-	for _, l := range p.running {
-		if l.round != p.rounds {
-			l.end()
+	for _, l := range p.wanted {
+		if !wanted[l] {
+			p.looks[l].end()
 		}
 	}
+	p.wanted = slices.Clone(looks)
 }
 
 // Close ends all looks. It does not wait: pro-bing may take a tenth of a second
 // to notice.
 func (p *Prober) Close() {
-	p.rounds++
-	p.endUnwanted()
-	p.running = nil
+	p.Want(context.Background(), nil)
 	p.echoes.close()
 }
 
@@ -114,10 +104,7 @@ func (p *Prober) start(ctx context.Context, asked vpn.Look) *look {
 	if asked.Target >= 0 && asked.Target < len(p.set.Questions) {
 		l.Question = p.set.Questions[asked.Target]
 	}
-	turn := noQueue
-	if packets := priceOf(asked); packets > 0 {
-		turn = p.pace.queue(packets)
-	}
+	turn := p.pace.queue(priceOf(asked))
 	p.spawn(func() {
 		defer turn.over()
 		if turn.wait(l.ctx); l.ctx.Err() == nil {
@@ -131,10 +118,10 @@ func (p *Prober) start(ctx context.Context, asked vpn.Look) *look {
 func (l *look) run(begun func()) {
 	switch l.Kind {
 	case vpn.FirstLook, vpn.LossLook, vpn.Control:
-		l.ping(begun)
+		l.sendAll(func(i int, short *shortage) (int, error) { return l.ping(i, begun, short) })
 	case vpn.Silence, vpn.Sizes, vpn.Path:
 		begun()
-		l.sendEchoes()
+		l.sendAll(func(i int, short *shortage) (int, error) { return l.sendEcho(i, short) })
 	case vpn.Resolving:
 		l.resolve()
 	case vpn.Connect:
@@ -145,6 +132,40 @@ func (l *look) run(begun func()) {
 		l.count()
 	default:
 		panic("no look is called " + string(l.Kind)) // the list is our own
+	}
+}
+
+// sendAll sends the packets of a look by calls of send, each from the packet with
+// the given number on. That gives how many have left or failed; if it gives an
+// error with none, that is why.
+func (l *look) sendAll(send func(from int, short *shortage) (made int, err error)) {
+	if f := l.refusal(); f != nil {
+		l.refuse(f)
+		return
+	}
+	var short shortage
+	for made := 0; made < l.Packets; {
+		n, err := send(made, &short)
+		made += n
+		pause := l.Spacing
+		switch {
+		case l.ctx.Err() != nil:
+			return
+		case n > 0:
+		case short.mayPass(err):
+			pause = nextTry
+		default:
+			f := icmpFault(err)
+			if f.Code == vpn.NoPermission { // that will not change
+				l.refuse(f)
+				return
+			}
+			l.localError(made, f)
+			made++
+		}
+		if made < l.Packets && !sleep(l.ctx, pause) {
+			return
+		}
 	}
 }
 
@@ -173,11 +194,7 @@ func (l *look) refusal() *vpn.Fault {
 	if !l.RefuseOwn {
 		return nil
 	}
-	var short shortage
-	own, err := ownAddress(l.Addr)
-	for short.mayPass(err) && sleep(l.ctx, nextTry) {
-		own, err = ownAddress(l.Addr)
-	}
+	own, err := retry(l.ctx, func() (bool, error) { return ownAddress(l.Addr) })
 	switch {
 	case err != nil:
 		return faultOf(err)

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"syscall"
-	"time"
 
 	"checkvpn/pkg/vpn"
 )
@@ -65,7 +64,7 @@ func faultOf(err error) *vpn.Fault {
 		}
 		return &vpn.Fault{Code: vpn.OtherFault, Words: errno.Error()}
 	}
-	if text, ok := explainTLS(err); ok {
+	if text := explainTLS(err); text != "" {
 		return &vpn.Fault{Code: vpn.BadAnswer, Words: "TLS: " + text}
 	}
 	switch {
@@ -116,10 +115,9 @@ func cannotAsk(what string, err error) error {
 // unresolved is why a name has no address that can be asked; ours is what was
 // wrong on this host, if anything was.
 func unresolved(name string, err error, ours *vpn.Fault) *vpn.Fault {
-	var dns *net.DNSError
 	code, what := vpn.NoResolver, "the resolver refuses"
 	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
+	case isDenied(err):
 		code, what = vpn.NoName, "no such name"
 	case ours != nil:
 		return &vpn.Fault{Code: ours.Code, Words: "cannot ask the resolver: " + ours.Words + " (" + name + ")", Own: true}
@@ -134,46 +132,36 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-func explainTLS(err error) (string, bool) {
-	var (
-		authority x509.UnknownAuthorityError
-		host      x509.HostnameError
-		invalid   x509.CertificateInvalidError
-		verify    *tls.CertificateVerificationError
-		alert     tls.AlertError
-		record    tls.RecordHeaderError
-	)
+// explainTLS is what an error of TLS means; empty if it is none.
+func explainTLS(err error) string {
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	switch {
-	case errors.As(err, &authority):
-		return "certificate signed by an unknown authority", true
-	case errors.As(err, &host):
-		return "certificate is for another name", true
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "certificate expired or not yet valid", true
-	case errors.As(err, &invalid), errors.As(err, &verify):
-		return "certificate not valid", true
-	case errors.As(err, &alert):
-		return "refused by the far end", true
-	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return "the far end does not speak it", true
+	case is[x509.UnknownAuthorityError](err):
+		return "certificate signed by an unknown authority"
+	case is[x509.HostnameError](err):
+		return "certificate is for another name"
+	case isInvalid && invalid.Reason == x509.Expired:
+		return "certificate expired or not yet valid"
+	case isInvalid, is[*tls.CertificateVerificationError](err):
+		return "certificate not valid"
+	case is[tls.AlertError](err):
+		return "refused by the far end"
+	case is[tls.RecordHeaderError](err), errors.Is(err, http.ErrSchemeMismatch):
+		return "the far end does not speak it"
 	}
-	return "", false
+	return ""
+}
+
+func is[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
 }
 
 // refused tells whether err came from the target itself: then something there
 // answers, and the way to it is open.
 func refused(err error) bool {
-	for _, errno := range []syscall.Errno{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
-}
-
-// within says that an attempt had no answer in the time that it was given.
-func within(limit time.Duration) string {
-	return fmt.Sprintf("no answer within %s", limit.Round(10*time.Millisecond))
+	f := faultOf(err)
+	return f != nil && f.Code == vpn.Reset
 }
 
 // badStatus is an HTTP status that is no answer.

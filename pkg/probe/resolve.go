@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -52,15 +53,12 @@ func familyFor(addr netip.Addr) Family {
 func (l *look) resolve() {
 	ctx, cancel := l.limited()
 	defer cancel()
-	var short shortage
-	addrs, fault := l.lookUp(ctx)
-	for fault != nil && short.mayPass(fault) && sleep(ctx, nextTry) {
-		addrs, fault = l.lookUp(ctx)
-	}
-	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool {
+	addrs, err := retry(ctx, func() ([]netip.Addr, error) { return l.lookUp(ctx) })
+	addrs = slices.DeleteFunc(order(addrs), func(a netip.Addr) bool {
 		return !vpn.Askable(a) || !l.family().Has(a)
 	})
 	addrs = addrs[:min(len(addrs), maxAddrs)]
+	fault := faultOf(err)
 	switch {
 	case len(addrs) > 0:
 		fault = nil
@@ -86,114 +84,91 @@ func (l *look) family() Family {
 	return l.set.Family
 }
 
-// ourFault is the last thing that was wrong on this host when the system's
-// resolver was asked. The errors of Go's own have it in their text alone.
-type ourFault struct{ atomic.Pointer[vpn.Fault] }
-
-func (o *ourFault) resolver() Resolver {
+// systemResolver is the system's. It keeps in ours what was wrong on this host when
+// it was asked: Go's own errors have that in their text alone.
+func systemResolver(ours *atomic.Pointer[vpn.Fault]) Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if f := faultOf(err); err != nil && f.Own {
-			o.Store(f)
+		if f := faultOf(err); f != nil && f.Own {
+			ours.Store(f)
 		}
 		return conn, err
 	}}
 }
 
 // lookUp asks for both families at once. The first answer with addresses
-// waits only a moment for the other.
-func (l *look) lookUp(ctx context.Context) ([]netip.Addr, *vpn.Fault) {
-	var ours ourFault
+// waits only a moment for the other. The error is a *vpn.Fault.
+func (l *look) lookUp(ctx context.Context) (found []netip.Addr, err error) {
+	var ours atomic.Pointer[vpn.Fault]
 	resolver := l.set.Resolver
 	if resolver == nil {
-		resolver = ours.resolver()
-	}
-	var networks []string
-	for network, family := range map[string]Family{"ip4": IPv4, "ip6": IPv6} {
-		if f := l.family(); f == AnyFamily || f == family {
-			networks = append(networks, network)
-		}
+		resolver = systemResolver(&ours)
 	}
 	type answer struct {
 		addrs []netip.Addr
 		err   error
 	}
-	answers := make(chan answer, len(networks))
-	for _, network := range networks {
+	answers, asked := make(chan answer, 2), 0
+	for network, family := range map[string]Family{"ip4": IPv4, "ip6": IPv6} {
+		if f := l.family(); f != AnyFamily && f != family {
+			continue
+		}
+		asked++
 		l.spawn(func() {
 			addrs, err := resolver.LookupNetIP(ctx, network, l.Endpoint.Host)
 			answers <- answer{addrs, err}
 		})
 	}
-	var found []netip.Addr
-	var failures []error
 	var soon <-chan time.Time
-	for range networks {
+	for range asked {
 		select {
 		case a := <-answers:
-			found, failures = append(found, unmapped(a.addrs)...), append(failures, a.err)
+			found, err = append(found, a.addrs...), worse(err, a.err)
 			if len(found) > 0 && soon == nil {
 				soon = time.After(otherFamily)
 			}
 		case <-soon:
-			return order(found), nil
+			return found, nil
 		case <-ctx.Done():
-			failures = append(failures, ctx.Err())
+			err = worse(err, ctx.Err())
 		}
 	}
-	if err := worstFailure(failures); err != nil {
-		return order(found), unresolved(l.Endpoint.Host, err, ours.Load())
+	if err != nil {
+		return found, unresolved(l.Endpoint.Host, err, ours.Load())
 	}
-	return order(found), nil
+	return found, nil
 }
 
-func unmapped(addrs []netip.Addr) []netip.Addr {
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
+// worse prefers what a resolver failed to do over what it denied: "no such name"
+// is only true if every answer says so.
+func worse(a, b error) error {
+	if a == nil || b != nil && isDenied(a) {
+		return b
 	}
-	return addrs
+	return a
+}
+
+func isDenied(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
 }
 
 // order puts IPv6 and IPv4 addresses in turn, IPv6 first as RFC 6724 has it,
 // so that a bound on their number drops neither family.
 func order(addrs []netip.Addr) []netip.Addr {
-	var six, four, mixed []netip.Addr
+	place := map[netip.Addr]int{} // even for IPv6, odd for IPv4
+	var six, four int             // addresses of each family
 	for _, a := range addrs {
-		switch {
-		case slices.Contains(six, a), slices.Contains(four, a):
+		a = a.Unmap()
+		switch _, twice := place[a]; {
+		case twice:
 		case a.Is6():
-			six = append(six, a)
+			place[a] = 2 * six
+			six++
 		default:
-			four = append(four, a)
-		}
-		if len(six)+len(four) >= 4*maxAddrs {
-			break
+			place[a] = 2*four + 1
+			four++
 		}
 	}
-	for i := range max(len(six), len(four)) {
-		if i < len(six) {
-			mixed = append(mixed, six[i])
-		}
-		if i < len(four) {
-			mixed = append(mixed, four[i])
-		}
-	}
-	return mixed
-}
-
-// worstFailure prefers what a resolver failed to do over what it denied: "no
-// such name" is only true when every answer says so.
-func worstFailure(errs []error) error {
-	var denied error
-	for _, err := range errs {
-		var dns *net.DNSError
-		switch {
-		case err == nil:
-		case errors.As(err, &dns) && dns.IsNotFound:
-			denied = err
-		default:
-			return err
-		}
-	}
-	return denied
+	return slices.SortedFunc(maps.Keys(place), func(a, b netip.Addr) int { return place[a] - place[b] })
 }

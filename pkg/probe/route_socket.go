@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
@@ -33,47 +34,45 @@ func openRoutes() (*routeSocket, error) {
 	return &routeSocket{s}, errors.Join(s.SetSendTimeout(patience), s.SetReceiveTimeout(patience))
 }
 
-func (s *routeSocket) close() { s.Close() }
-
-// lookUp asks for the route of a flow that is bound to an interface, or to none
-// if link is 0. A syscall.Errno is the kernel's answer; any other error is an
-// *vpn.Fault. With the flag RTM_F_FIB_MATCH the answer is the whole entry of
-// the routing table, with its next hops, in place of what becomes of the flow.
-func (s *routeSocket) lookUp(f flow, link int, flags uint32) (routeAnswer, error) {
+// lookUp asks for the route of a flow. A syscall.Errno is the kernel's answer; any
+// other error is an *vpn.Fault. With the flag RTM_F_FIB_MATCH the answer is the
+// whole entry of the routing table, with its next hops, in place of what becomes
+// of the flow.
+func (s *routeSocket) lookUp(f flow, flags uint32) (routeAnswer, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{
-		Family:  afOf(f.To),
+		Family:  uint8(afOf(f.To)),
 		Dst_len: uint8(f.To.BitLen()),
 		Src_len: uint8(f.Source.BitLen()),
 		Tos:     f.DSCP << 2,
 		Flags:   flags,
 	}})
-	req.AddData(nl.NewRtAttr(unix.RTA_DST, f.To.AsSlice()))
-	req.AddData(nl.NewRtAttr(unix.RTA_UID, nl.Uint32Attr(user())))
+	add := func(kind int, value []byte) { req.AddData(nl.NewRtAttr(kind, value)) }
+	add(unix.RTA_DST, f.To.AsSlice())
+	// For rules with a uidrange. The kernel would take the real user ID of who
+	// asks, but the effective one makes sockets.
+	add(unix.RTA_UID, nl.Uint32Attr(uint32(os.Geteuid())))
 	if f.Source.IsValid() {
-		req.AddData(nl.NewRtAttr(unix.RTA_SRC, f.Source.AsSlice()))
+		add(unix.RTA_SRC, f.Source.AsSlice())
 	}
-	if link != 0 {
-		req.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(link))))
+	if f.link != 0 {
+		add(unix.RTA_OIF, nl.Uint32Attr(uint32(f.link)))
 	}
 	if f.Protocol != 0 {
-		req.AddData(nl.NewRtAttr(unix.RTA_IP_PROTO, nl.Uint8Attr(f.Protocol)))
+		add(unix.RTA_IP_PROTO, nl.Uint8Attr(f.Protocol))
 	}
 	if f.Port != 0 {
-		req.AddData(nl.NewRtAttr(unix.RTA_DPORT, nl.BEUint16Attr(f.Port)))
+		add(unix.RTA_DPORT, nl.BEUint16Attr(f.Port))
 	}
 	data, err := s.ask(req)
 	if err != nil {
 		return routeAnswer{}, err
 	}
-	return parseRoute(data)
-}
-
-func afOf(addr netip.Addr) uint8 {
-	if addr.Is4() {
-		return unix.AF_INET
+	a := routeAnswer{kind: nl.DeserializeRtMsg(data).Type}
+	if err := a.read(data[unix.SizeofRtMsg:]); err != nil {
+		return routeAnswer{}, cannotAsk("a route", err)
 	}
-	return unix.AF_INET6
+	return a, nil
 }
 
 // ask sends a request and waits for the one message that answers it.
@@ -98,58 +97,51 @@ func (s *routeSocket) ask(req *nl.NetlinkRequest) ([]byte, error) {
 	}
 }
 
-func parseRoute(data []byte) (routeAnswer, error) {
-	attrs, err := nl.ParseRouteAttr(data[unix.SizeofRtMsg:])
-	if err != nil {
-		return routeAnswer{}, cannotAsk("a route", err)
+// noErrno leaves out the kernel's answer that there is no way.
+func noErrno(err error) error {
+	if is[syscall.Errno](err) {
+		return nil
 	}
-	a := routeAnswer{kind: nl.DeserializeRtMsg(data).Type}
+	return err
+}
+
+// read reads the attributes of a route, or of one next hop.
+func (a *routeAnswer) read(data []byte) error {
+	attrs, err := nl.ParseRouteAttr(data)
 	for _, attr := range attrs {
 		switch attr.Attr.Type {
 		case unix.RTA_OIF:
 			a.link = int(nl.NativeEndian().Uint32(attr.Value))
 		case unix.RTA_PREFSRC:
 			a.source, _ = netip.AddrFromSlice(attr.Value)
+		case unix.RTA_GATEWAY:
+			a.gateway, _ = netip.AddrFromSlice(attr.Value)
+		case unix.RTA_VIA: // of another family (RFC 5549), which stands before it
+			a.gateway, _ = netip.AddrFromSlice(attr.Value[min(2, len(attr.Value)):])
 		case unix.RTA_MULTIPATH:
-			a.hops, err = parseHops(attr.Value)
-		default:
-			a.readGateway(attr)
+			err = errors.Join(err, a.readHops(attr.Value))
 		}
 	}
-	return a, err
+	return err
 }
 
-// readGateway reads the attributes that a route and a next hop have in common.
-func (a *routeAnswer) readGateway(attr syscall.NetlinkRouteAttr) {
-	switch {
-	case attr.Attr.Type == unix.RTA_GATEWAY:
-		a.gateway, _ = netip.AddrFromSlice(attr.Value)
-	case attr.Attr.Type == unix.RTA_VIA && len(attr.Value) > 2: // of another family (RFC 5549), which stands before it
-		a.gateway, _ = netip.AddrFromSlice(attr.Value[2:])
-	}
-}
-
-// parseHops reads the next hops that the kernel uses: not those whose interface
+// readHops reads the next hops that the kernel uses: not those whose interface
 // is down.
-func parseHops(data []byte) (hops []routeAnswer, err error) {
+func (a *routeAnswer) readHops(data []byte) error {
 	for len(data) >= unix.SizeofRtNexthop {
 		head := nl.DeserializeRtNexthop(data)
 		size := int(head.RtNexthop.Len)
 		if size < unix.SizeofRtNexthop || size > len(data) {
-			return nil, cannotAsk("a route", syscall.EBADMSG)
+			return syscall.EBADMSG
 		}
-		attrs, err := nl.ParseRouteAttr(data[unix.SizeofRtNexthop:size])
-		if err != nil {
-			return nil, cannotAsk("a route", err)
-		}
-		hop := routeAnswer{kind: unix.RTN_UNICAST, link: int(head.Ifindex)}
-		for _, attr := range attrs {
-			hop.readGateway(attr)
+		hop := routeAnswer{link: int(head.Ifindex)}
+		if err := hop.read(data[unix.SizeofRtNexthop:size]); err != nil {
+			return err
 		}
 		if head.Flags&unix.RTNH_F_DEAD == 0 {
-			hops = append(hops, hop)
+			a.hops = append(a.hops, hop)
 		}
-		data = data[min((size+unix.RTNH_ALIGNTO-1)&^(unix.RTNH_ALIGNTO-1), len(data)):]
+		data = data[size:] // which is a multiple of RTNH_ALIGNTO
 	}
-	return hops, nil
+	return nil
 }

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"net/netip"
 	"os"
 	"syscall"
@@ -27,17 +26,16 @@ type witness struct {
 	fd   int // 0 if there is none
 }
 
-// watch turns the error queue on before a socket is connected.
+// watch keeps a descriptor of a socket that has an error queue and is to be connected.
 func (w *witness) watch(c syscall.RawConn) error {
-	var err error
-	outer := c.Control(func(fd uintptr) {
-		if w.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); err != nil {
-			w.fd, err = 0, os.NewSyscallError("fcntl", err)
-			return
+	return onSocket(c, func(fd int) error {
+		copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("fcntl", err)
 		}
-		err = turnOnErrorQueue(int(fd), familyFor(w.addr))
+		w.fd = copied
+		return nil
 	})
-	return errors.Join(outer, err)
 }
 
 // said is the last ICMP error that came to the socket; nil if none did.
@@ -51,15 +49,10 @@ func (w *witness) said() *vpn.ICMPMessage {
 // close lets the socket go. On a connection that stands, errors that are not
 // final must not end it, so the queue is turned off.
 func (w *witness) close() {
-	if w.fd == 0 {
-		return
+	if w.fd != 0 {
+		_ = errorQueue.set(w.fd, familyFor(w.addr), 0)
+		unix.Close(w.fd)
 	}
-	level, option := unix.IPPROTO_IP, unix.IP_RECVERR
-	if w.addr.Is6() {
-		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
-	}
-	_ = unix.SetsockoptInt(w.fd, level, option, 0)
-	unix.Close(w.fd)
 }
 
 // lastICMPError reads the error queue of a socket to an address. That a packet was
@@ -72,17 +65,13 @@ func lastICMPError(fd int, addr netip.Addr) (said *vpn.ICMPMessage) {
 			break
 		}
 		if isICMPError(q) && q.Errno != unix.EMSGSIZE {
-			said = &vpn.ICMPMessage{From: q.From, Type: q.Type, Code: q.Code}
+			said = &q.ICMPMessage
 		}
 	}
-	if said != nil && !said.From.IsValid() && isLocal(fd, addr) {
-		said.From = addr.WithZone("") // this host is the target
+	if said != nil && !said.From.IsValid() {
+		if own, err := ownAddrOf(fd); err == nil && own.Addr() == addr.WithZone("") {
+			said.From = own.Addr() // this host is the target
+		}
 	}
 	return said
-}
-
-// isLocal tells whether a socket sends from this address.
-func isLocal(fd int, addr netip.Addr) bool {
-	own, err := unix.Getsockname(fd)
-	return err == nil && addrOf(own) == addr.WithZone("")
 }
