@@ -368,12 +368,13 @@ func (h *sizedHost) tried() (list []Tried) {
 // describe says what is known.
 func (h *sizedHost) describe(s *Size) {
 	stuck := h.test.isStuck(h)
-	s.Known, s.Passes, s.Limited = h.passes || stuck, h.passes, h.limited || h.vanishes && !stuck
+	asked := h.of(s.Asked)
+	s.Known, s.Passes = h.passes || stuck, h.passes
+	s.Limited = asked.Sent > 0 && (h.limited || h.vanishes && !stuck)
 	s.Tried = h.tried()
 	if !stuck {
 		return
 	}
-	asked := h.of(s.Asked)
 	s.TooBig = asked.icmp
 	if asked.failed > 0 {
 		s.Fault = h.fault
