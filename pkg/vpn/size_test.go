@@ -164,6 +164,20 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// TestBigThatNeverLeave has a host that has no room for big packets: nothing is
+// known of the way then, and none of it is lost.
+func TestBigThatNeverLeave(t *testing.T) {
+	v := newWorld(sizePlan(t, 1400, a4), func(p sentPacket) Event {
+		if p.bytes > 1000 {
+			return Event{Kind: LocalError, Fault: &Fault{Code: QueueFull, Words: "send queue full", Own: true}}
+		}
+		return Event{Kind: Answered, Took: 20 * ms}
+	}).run(t)
+	if got := v.Findings[0].Size.words(); v.Lead().Cause != Up || got != "packets of 1400 bytes not tested" {
+		t.Errorf("got %s, %q", v.Lead().Cause, got)
+	}
+}
+
 // TestBigAfterFirstLook has the first big packet leave behind the first look, and
 // pairs only when the loss test is over. If that one is answered, there are none.
 func TestBigAfterFirstLook(t *testing.T) {
