@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
@@ -14,7 +16,7 @@ import (
 // for this cannot ask for DSCP, protocol and port, nor does it tell an error of
 // the socket from one that is the kernel's answer: if SELinux forbids the
 // socket, EACCES would read as a prohibited route.
-type routeSocket struct{ *nl.NetlinkSocket }
+type routeSocket struct{ fd int }
 
 // routeAnswer is what the kernel says of one route, or of one next hop of it.
 type routeAnswer struct {
@@ -25,14 +27,14 @@ type routeAnswer struct {
 }
 
 func openRoutes() (*routeSocket, error) {
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE) // to no group: a socket to ask with
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, cannotAsk("a route", err)
 	}
-	// It answers at once, or it is in trouble.
-	patience := &unix.Timeval{Sec: 2}
-	return &routeSocket{s}, errors.Join(s.SetSendTimeout(patience), s.SetReceiveTimeout(patience))
+	return &routeSocket{fd}, nil
 }
+
+func (s *routeSocket) Close() error { return unix.Close(s.fd) }
 
 // lookUp asks for the route of a flow. A syscall.Errno is the kernel's answer; any
 // other error is an *vpn.Fault. With the flag RTM_F_FIB_MATCH the answer is the
@@ -75,23 +77,35 @@ func (s *routeSocket) lookUp(f flow, flags uint32) (routeAnswer, error) {
 	return a, nil
 }
 
-// ask sends a request and waits for the one message that answers it.
+// answers are buffers for what the kernel answers: a hundred targets need one or
+// two of them.
+var answers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// ask sends a request and reads the one message that answers it. The kernel has
+// put that into the socket's queue before the request is sent.
 func (s *routeSocket) ask(req *nl.NetlinkRequest) ([]byte, error) {
-	if err := s.Send(req); err != nil {
+	if err := unix.Sendto(s.fd, req.Serialize(), unix.MSG_DONTWAIT, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, cannotAsk("a route", err)
 	}
+	buffer := answers.Get().(*[16 << 10]byte)
+	defer answers.Put(buffer)
 	for {
-		messages, from, err := s.Receive()
+		n, from, err := unix.Recvfrom(s.fd, buffer[:], unix.MSG_DONTWAIT)
 		if err != nil {
 			return nil, cannotAsk("a route", err)
 		}
+		messages, err := syscall.ParseNetlinkMessage(buffer[:n])
+		if err != nil {
+			return nil, cannotAsk("a route", err)
+		}
+		sender, known := from.(*unix.SockaddrNetlink)
 		for _, m := range messages {
 			switch {
-			case from.Pid != nl.PidKernel || m.Header.Seq != req.Seq:
+			case !known || sender.Pid != nl.PidKernel || m.Header.Seq != req.Seq:
 			case m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= 4:
 				return nil, syscall.Errno(-int32(nl.NativeEndian().Uint32(m.Data)))
 			case m.Header.Type == unix.RTM_NEWROUTE && len(m.Data) >= unix.SizeofRtMsg:
-				return m.Data, nil
+				return slices.Clone(m.Data), nil
 			}
 		}
 	}
