@@ -72,6 +72,8 @@ test: tools build ## run every check and test; installs what they need
 	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(filter-out $(OUTSIDE),$(shell go list ./...))
 	go test -count=1 -p 1 -timeout 20m $(OUTSIDE)
 	go test -count=1 -run '^TestOdds$$' ./pkg/vpn
+	# They run in a network of their own: what they build with is fetched before.
+	go tool -modfile=.tools/go.mod nfpm --version >/dev/null
 	go test -count=1 -run 'TestLife|TestInstall' ./.package
 
 test-packages: tools ## test the packages of both kinds, and that they can be built again alike

@@ -171,7 +171,7 @@ func (m machine) throughNRPE() {
 		time.Sleep(100 * time.Millisecond)
 		out, code = ask()
 	}
-	if code != 2 || !strings.HasPrefix(out, "CRITICAL: production licensing VPN down on our side: ") {
+	if code != 2 || !strings.HasPrefix(out, "CRITICAL: production licensing VPN down: our own gateway is unreachable") {
 		t.Errorf("through NRPE: %d, %s", code, out)
 	}
 	m.write("/etc/check-vpn/check_vpn.ini", mine)
