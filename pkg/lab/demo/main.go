@@ -94,10 +94,10 @@ func scenes(world *lab.World) []scene {
 	}
 	return []scene{
 		{title: "All is well", checks: all},
-		{title: "One machine is dead", checks: three,
+		{title: "One host is dead", checks: three,
 			change: func(_ *lab.World, v *lab.VPN) error { return v.Far.StopMachine(machines[v.Kind]) },
 			mend:   func(_ *lab.World, v *lab.VPN) error { return v.Far.StartMachine(machines[v.Kind]) }},
-		{title: "A group of machines is dead", checks: []check{dr},
+		{title: "A group of hosts is dead", checks: []check{dr},
 			change: func(_ *lab.World, v *lab.VPN) error { return v.Far.StopGroup("backend_dr") },
 			mend:   func(_ *lab.World, v *lab.VPN) error { return v.Far.StartGroup("backend_dr") }},
 		{title: "The internet between the ends loses a fifth of the packets each way", checks: three,
