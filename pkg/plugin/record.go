@@ -128,7 +128,7 @@ func recordedArgs(t Tunnel, file string, args []string) ([]string, error) {
 		return nil, err
 	}
 	if asks(t, given) {
-		return nil, errors.New("targets, packets and ways are those of the recording, and cannot be given beside it")
+		return nil, errors.New("targets and ways are those of the recording: give none")
 	}
 	recorded := []string{
 		"--warning=" + h.Warning, "--critical=" + h.Critical, "--partial=" + h.Partial,
