@@ -40,11 +40,11 @@ func icmp4(p packet, kind, code byte, info uint32) packet {
 	binary.BigEndian.PutUint16(e[2:], uint16(len(e)))
 	copy(e[12:16], relay4.AsSlice())
 	copy(e[16:20], p[12:16])
-	binary.BigEndian.PutUint16(e[10:], checksum(e[:20]))
+	binary.BigEndian.PutUint16(e[10:], Checksum(e[:20]))
 
 	e[20], e[21] = kind, code
 	binary.BigEndian.PutUint32(e[24:], info)
-	binary.BigEndian.PutUint16(e[22:], checksum(e[20:]))
+	binary.BigEndian.PutUint16(e[22:], Checksum(e[20:]))
 	return e
 }
 
@@ -64,12 +64,12 @@ func icmp6(p packet, kind, code byte, info uint32) packet {
 	// Addresses, length and protocol are part of the sum.
 	pseudo := binary.BigEndian.AppendUint32(append([]byte(nil), e[8:40]...), uint32(len(e)-40))
 	pseudo = append(pseudo, 0, 0, 0, unix.IPPROTO_ICMPV6)
-	binary.BigEndian.PutUint16(e[42:], checksum(append(pseudo, e[40:]...)))
+	binary.BigEndian.PutUint16(e[42:], Checksum(append(pseudo, e[40:]...)))
 	return e
 }
 
-// checksum is the internet checksum (RFC 1071).
-func checksum(b []byte) uint16 {
+// Checksum is the internet checksum (RFC 1071); 0 if b holds a right one.
+func Checksum(b []byte) uint16 {
 	var sum uint32
 	for ; len(b) >= 2; b = b[2:] {
 		sum += uint32(binary.BigEndian.Uint16(b))

@@ -67,7 +67,7 @@ func TestICMPErrors(t *testing.T) {
 		p := udp4(1, 2, long[:size]...)
 		copy(p[12:], host4.AsSlice())
 		for _, e := range []packet{icmpProhibited(p), icmpTooBig(p, 1300)} {
-			if len(e) > 576 || e.source() != relay4 || e.destination() != host4 || checksum(e[:20]) != 0 || checksum(e[20:]) != 0 {
+			if len(e) > 576 || e.source() != relay4 || e.destination() != host4 || Checksum(e[:20]) != 0 || Checksum(e[20:]) != 0 {
 				t.Errorf("about %d bytes: %x", len(p), e[:28])
 			}
 			m, err := icmp.ParseMessage(1, e[20:])

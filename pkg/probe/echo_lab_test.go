@@ -381,27 +381,12 @@ func (l *line) deliver(t *testing.T, m message) {
 		b = append([]byte{0x45, 0, 0, 0, 0, 0, 0, 0, 64, unix.IPPROTO_ICMP, 0, 0}, m.from...)
 		b = append(b, m.to...)
 		binary.BigEndian.PutUint16(b[2:], uint16(20+len(icmp)))
-		binary.BigEndian.PutUint16(b[10:], ^internetSum(b))
+		binary.BigEndian.PutUint16(b[10:], lab.Checksum(b))
 	}
-	binary.BigEndian.PutUint16(icmp[2:], ^internetSum(append(pseudo, icmp...)))
+	binary.BigEndian.PutUint16(icmp[2:], lab.Checksum(append(pseudo, icmp...)))
 	if m.badSum {
 		icmp[2] ^= 0x40
 	}
 	_, err := l.file.Write(append(b, icmp...))
 	check(t, err)
-}
-
-// internetSum is the sum of RFC 1071; all ones if it includes a right checksum.
-func internetSum(b []byte) uint16 {
-	var sum uint32
-	for ; len(b) >= 2; b = b[2:] {
-		sum += uint32(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		sum += uint32(b[0]) << 8
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return uint16(sum)
 }
