@@ -55,7 +55,7 @@ func TestOwnAddress(t *testing.T) {
 			"ff02::1":         false,
 			"255.255.255.255": false,
 		} {
-			if got, err := ownAddress(netip.MustParseAddr(text)); err != nil || got != want {
+			if got, err := new(sharedRoutes).ownAddress(netip.MustParseAddr(text)); err != nil || got != want {
 				t.Errorf("%s: got %t, %v, want %t", text, got, err, want)
 			}
 		}

@@ -45,6 +45,7 @@ type Prober struct {
 	permissions permissions
 	pace        *pace
 	echoes      *echoes
+	routes      sharedRoutes
 	looks       map[vpn.Look]*look // all that were ever started
 	wanted      []vpn.Look         // last
 }
@@ -64,8 +65,9 @@ type look struct {
 	vpn.Look
 	*Prober
 	Question
-	ctx context.Context
-	end context.CancelFunc
+	ctx         context.Context
+	end         context.CancelFunc
+	leaveRoutes func() // it asks for no more routes
 }
 
 // Want starts the looks that are new, in their order, and ends those that are not
@@ -105,8 +107,10 @@ func (p *Prober) start(ctx context.Context, asked vpn.Look) *look {
 		l.Question = p.set.Questions[asked.Target]
 	}
 	turn := p.pace.queue(priceOf(asked))
+	l.leaveRoutes = p.routes.join()
 	p.spawn(func() {
 		defer turn.over()
+		defer l.leaveRoutes()
 		if turn.wait(l.ctx); l.ctx.Err() == nil {
 			l.run(turn.over)
 		}
@@ -191,10 +195,11 @@ func (l *look) refuse(f *vpn.Fault) {
 
 // refusal is why the address may not be asked; nil if it may.
 func (l *look) refusal() *vpn.Fault {
+	defer l.leaveRoutes()
 	if !l.RefuseOwn {
 		return nil
 	}
-	own, err := retry(l.ctx, func() (bool, error) { return ownAddress(l.Addr) })
+	own, err := retry(l.ctx, func() (bool, error) { return l.routes.ownAddress(l.Addr) })
 	switch {
 	case err != nil:
 		return faultOf(err)

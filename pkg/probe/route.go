@@ -18,7 +18,7 @@ import (
 // leave by path, and sends nothing. That there is no way is an answer, in the
 // route's Fault; the error, a *vpn.Fault, is that of asking.
 func RouteTo(e vpn.Endpoint, addr netip.Addr, path Path) (vpn.Route, error) {
-	r, err := routeOf(newFlow(e, addr, path))
+	r, err := new(sharedRoutes).routeOf(newFlow(e, addr, path))
 	if err != nil {
 		return vpn.Route{}, faultOf(err)
 	}
@@ -28,7 +28,7 @@ func RouteTo(e vpn.Endpoint, addr netip.Addr, path Path) (vpn.Route, error) {
 // askRoute asks for the route of the packets of the look's target.
 func (l *look) askRoute() {
 	e := vpn.Event{Kind: vpn.Routed, Seq: l.First}
-	if route, err := RouteTo(l.Endpoint, l.Addr, l.Path); err != nil {
+	if route, err := l.routes.routeOf(newFlow(l.Endpoint, l.Addr, l.Path)); err != nil {
 		e.Fault = faultOf(err)
 	} else {
 		e.Route = &route
@@ -86,7 +86,7 @@ var noWay = []syscall.Errno{
 // routeOf asks the kernel which way the packets of a flow leave. That there is
 // none is an answer, in its Fault, and so is an interface or a source address
 // that is gone. The error is that of asking, and our own fault.
-func routeOf(f flow) (vpn.Route, error) {
+func (s *sharedRoutes) routeOf(f flow) (route vpn.Route, err error) {
 	f.To, f.Source = f.To.Unmap(), f.Source.Unmap()
 	if !f.To.IsValid() {
 		return vpn.Route{}, cannotAsk("a route", errors.New("no address"))
@@ -94,12 +94,10 @@ func routeOf(f flow) (vpn.Route, error) {
 	if f.Source.IsValid() && f.Source.Is4() != f.To.Is4() {
 		return vpn.Route{}, cannotAsk("a route", errors.New("the source address is of another family"))
 	}
-	s, err := openRoutes()
-	if err != nil {
-		return vpn.Route{}, err
-	}
-	defer s.Close()
-	route, err := s.routeOf(f)
+	err = s.use(func(socket *routeSocket) error {
+		route, err = socket.routeOf(f)
+		return err
+	})
 	if errno, ok := errors.AsType[syscall.Errno](err); ok && slices.Contains(noWay, errno) {
 		return vpn.Route{Fault: faultOf(errno)}, nil
 	} else if ok {
@@ -221,19 +219,18 @@ func (s *routeSocket) hops(f flow) (hops []vpn.Route, err error) {
 //
 // The kernel decides, by its routes. So an address of another VRF is none of
 // ours: the same one may well be a host behind the tunnel.
-func ownAddress(addr netip.Addr) (bool, error) {
+func (s *sharedRoutes) ownAddress(addr netip.Addr) (own bool, err error) {
 	f := flow{To: addr.Unmap()}
 	if f.To.IsLoopback() {
 		return false, nil
 	}
-	s, err := openRoutes()
-	if err != nil {
-		return false, err
-	}
-	defer s.Close()
 	if f.link, err = f.boundTo(); err != nil {
 		return false, noErrno(err)
 	}
-	answer, err := s.lookUp(f, 0)
-	return answer.kind == unix.RTN_LOCAL || answer.kind == unix.RTN_ANYCAST, noErrno(err)
+	err = s.use(func(socket *routeSocket) error {
+		answer, err := socket.lookUp(f, 0)
+		own = answer.kind == unix.RTN_LOCAL || answer.kind == unix.RTN_ANYCAST
+		return err
+	})
+	return own, noErrno(err)
 }

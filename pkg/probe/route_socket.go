@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -16,7 +15,49 @@ import (
 // for this cannot ask for DSCP, protocol and port, nor does it tell an error of
 // the socket from one that is the kernel's answer: if SELinux forbids the
 // socket, EACCES would read as a prohibited route.
-type routeSocket struct{ fd int }
+type routeSocket struct {
+	fd     int
+	answer [16 << 10]byte
+}
+
+// sharedRoutes is a route socket that is open while anybody is to ask by it. So a
+// hundred targets need one in all; and whoever has but one file descriptor can ask
+// about an address, and then ping it. The zero value has nobody.
+type sharedRoutes struct {
+	mutex  sync.Mutex
+	users  int
+	socket *routeSocket
+}
+
+// join counts one more who is to ask, until leave is called for the first time.
+func (s *sharedRoutes) join() (leave func()) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.users++
+	return sync.OnceFunc(s.leave)
+}
+
+func (s *sharedRoutes) leave() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.users--; s.users == 0 && s.socket != nil {
+		_ = s.socket.Close()
+		s.socket = nil
+	}
+}
+
+// use has one at a time ask.
+func (s *sharedRoutes) use(ask func(*routeSocket) error) (err error) {
+	defer s.join()()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.socket == nil {
+		if s.socket, err = openRoutes(); err != nil {
+			return err
+		}
+	}
+	return ask(s.socket)
+}
 
 // routeAnswer is what the kernel says of one route, or of one next hop of it.
 type routeAnswer struct {
@@ -31,7 +72,7 @@ func openRoutes() (*routeSocket, error) {
 	if err != nil {
 		return nil, cannotAsk("a route", err)
 	}
-	return &routeSocket{fd}, nil
+	return &routeSocket{fd: fd}, nil
 }
 
 func (s *routeSocket) Close() error { return unix.Close(s.fd) }
@@ -77,24 +118,19 @@ func (s *routeSocket) lookUp(f flow, flags uint32) (routeAnswer, error) {
 	return a, nil
 }
 
-// answers are buffers for what the kernel answers: a hundred targets need one or
-// two of them.
-var answers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
-
-// ask sends a request and reads the one message that answers it. The kernel has
-// put that into the socket's queue before the request is sent.
+// ask sends a request and reads the one message that answers it, which stays until
+// the next is asked. The kernel has put it into the socket's queue before the
+// request is sent.
 func (s *routeSocket) ask(req *nl.NetlinkRequest) ([]byte, error) {
 	if err := unix.Sendto(s.fd, req.Serialize(), unix.MSG_DONTWAIT, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, cannotAsk("a route", err)
 	}
-	buffer := answers.Get().(*[16 << 10]byte)
-	defer answers.Put(buffer)
 	for {
-		n, from, err := unix.Recvfrom(s.fd, buffer[:], unix.MSG_DONTWAIT)
+		n, from, err := unix.Recvfrom(s.fd, s.answer[:], unix.MSG_DONTWAIT)
 		if err != nil {
 			return nil, cannotAsk("a route", err)
 		}
-		messages, err := syscall.ParseNetlinkMessage(buffer[:n])
+		messages, err := syscall.ParseNetlinkMessage(s.answer[:n])
 		if err != nil {
 			return nil, cannotAsk("a route", err)
 		}
@@ -105,7 +141,7 @@ func (s *routeSocket) ask(req *nl.NetlinkRequest) ([]byte, error) {
 			case m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= 4:
 				return nil, syscall.Errno(-int32(nl.NativeEndian().Uint32(m.Data)))
 			case m.Header.Type == unix.RTM_NEWROUTE && len(m.Data) >= unix.SizeofRtMsg:
-				return slices.Clone(m.Data), nil
+				return m.Data, nil
 			}
 		}
 	}

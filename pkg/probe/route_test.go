@@ -86,6 +86,8 @@ func addRules(set func(*netlink.Rule)) error {
 	return nil
 }
 
+func routeOf(f flow) (vpn.Route, error) { return new(sharedRoutes).routeOf(f) }
+
 // expectWay asks for the way of a flow, and compares with the one it takes.
 func expectWay(t *testing.T, f flow, by string) vpn.Route {
 	t.Helper()
@@ -216,7 +218,7 @@ func TestRouteSourceElsewhere(t *testing.T) {
 			if r := expectWay(t, sent(icmpProto, 0, Path{Source: addr})[i], "w0"); r.Source != addr {
 				t.Errorf("got %+v, want from %s", r, addr)
 			}
-			if own, err := ownAddress(addr); own || err != nil {
+			if own, err := new(sharedRoutes).ownAddress(addr); own || err != nil {
 				t.Errorf("packets to %s would leave, but got %t, %v", addr, own, err)
 			}
 		}
@@ -339,6 +341,33 @@ func TestRouteOurFault(t *testing.T) {
 	_, err = s.routeOf(flow{To: targets[0]})
 	if _, own := errors.AsType[*vpn.Fault](err); !own || noErrno(err) == nil {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestSharedRoutes has one socket for all who are to ask, and none afterwards.
+func TestSharedRoutes(t *testing.T) {
+	t.Parallel()
+	var s sharedRoutes
+	first, second := s.join(), s.join()
+	opened := map[*routeSocket]bool{}
+	ask := func() {
+		if err := s.use(func(socket *routeSocket) error { opened[socket] = true; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	first()
+	first() // says nothing new
+	ask()
+	if len(opened) != 1 || s.socket == nil {
+		t.Errorf("got %d sockets, %v open", len(opened), s.socket)
+	}
+	second()
+	if s.socket != nil {
+		t.Error("it stays open when all have asked")
+	}
+	if ask(); s.socket != nil {
+		t.Error("it stays open for nobody")
 	}
 }
 
