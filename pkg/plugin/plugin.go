@@ -150,7 +150,7 @@ func answer(ctx context.Context, t Tunnel, args []string, g glance, began time.T
 	}
 	p.staffed = t.Staffed == nil || t.Staffed(began)
 	p.shedPrivilege()
-	p.limitProcessors()
+	p.spareProcessors()
 	return p.run(ctx, t, stdout)
 }
 

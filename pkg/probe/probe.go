@@ -48,6 +48,7 @@ type Prober struct {
 	routes      sharedRoutes
 	looks       map[vpn.Look]*look // all that were ever started
 	wanted      []vpn.Look         // last
+	lists       int                // that differed, so far
 }
 
 // New makes a prober that asks nothing yet.
@@ -65,6 +66,7 @@ type look struct {
 	vpn.Look
 	*Prober
 	Question
+	list        int // the last that it was in
 	ctx         context.Context
 	end         context.CancelFunc
 	leaveRoutes func() // it asks for no more routes
@@ -76,19 +78,21 @@ func (p *Prober) Want(ctx context.Context, looks []vpn.Look) {
 	if slices.Equal(looks, p.wanted) {
 		return
 	}
-	wanted := make(map[vpn.Look]bool, len(looks))
-	for _, l := range looks {
-		wanted[l] = true
-		if p.looks[l] == nil {
-			p.looks[l] = p.start(ctx, l)
+	p.lists++
+	for _, wanted := range looks {
+		l := p.looks[wanted]
+		if l == nil {
+			l = p.start(ctx, wanted)
+			p.looks[wanted] = l
+		}
+		l.list = p.lists
+	}
+	for _, before := range p.wanted {
+		if l := p.looks[before]; l.list != p.lists {
+			l.end()
 		}
 	}
-	for _, l := range p.wanted {
-		if !wanted[l] {
-			p.looks[l].end()
-		}
-	}
-	p.wanted = slices.Clone(looks)
+	p.wanted = append(p.wanted[:0], looks...) // the list is the judge's
 }
 
 // Close ends all looks. It does not wait: pro-bing may take a tenth of a second
