@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"checkvpn/pkg/vpn"
@@ -56,7 +57,7 @@ func New(set Settings) *Prober {
 	if set.Status == nil {
 		set.Status = func(status int) bool { return status >= 200 && status <= 299 }
 	}
-	p := &Prober{set: set, pace: newPace(), looks: map[vpn.Look]*look{}}
+	p := &Prober{set: set, pace: newPace(), looks: make(map[vpn.Look]*look, len(set.Questions))}
 	p.echoes = newEchoes(p)
 	return p
 }
@@ -111,7 +112,8 @@ func (p *Prober) start(ctx context.Context, asked vpn.Look) *look {
 		l.Question = p.set.Questions[asked.Target]
 	}
 	turn := p.pace.queue(priceOf(asked))
-	l.leaveRoutes = p.routes.join()
+	p.routes.join()
+	l.leaveRoutes = sync.OnceFunc(p.routes.leave)
 	p.spawn(func() {
 		defer turn.over()
 		defer l.leaveRoutes()

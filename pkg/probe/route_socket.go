@@ -29,12 +29,11 @@ type sharedRoutes struct {
 	socket *routeSocket
 }
 
-// join counts one more who is to ask, until leave is called for the first time.
-func (s *sharedRoutes) join() (leave func()) {
+// join counts one more who is to ask, until leave is called.
+func (s *sharedRoutes) join() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.users++
-	return sync.OnceFunc(s.leave)
 }
 
 func (s *sharedRoutes) leave() {
@@ -48,7 +47,8 @@ func (s *sharedRoutes) leave() {
 
 // use has one at a time ask.
 func (s *sharedRoutes) use(ask func(*routeSocket) error) (err error) {
-	defer s.join()()
+	s.join()
+	defer s.leave()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.socket == nil {
