@@ -118,15 +118,16 @@ func (t *attempt) reason(a *asked) *Fault {
 }
 
 // setStates gives each finding the state that it has alone. A gateway that is
-// silent is UNKNOWN, because it may filter: whether it matters is for the
-// tunnel's verdict.
+// silent is UNKNOWN, because it may filter, unless the verdict is that its silence
+// is the outage.
 func (v *Verdict) setStates() {
 	filtered := v.Has(Filtered)
+	blamed := map[Role]bool{Near: v.Has(NearDown), Peer: v.Has(PeerDown)}
 	for i := range v.Findings {
 		f := &v.Findings[i]
 		gateway := f.Target.Role.isGateway()
 		switch {
-		case v.blames(BlackHole, i):
+		case v.blames(BlackHole, i), f.Fate == Silent && f.Addr.IsValid() && blamed[f.Target.Role]:
 			f.State = nagios.Critical
 		case f.Fate == NotKnown, f.Fate == NotAsked, !f.Answers() && gateway:
 			f.State = nagios.Unknown

@@ -244,6 +244,37 @@ func TestCauses(t *testing.T) {
 	}
 }
 
+// TestGatewayStates has gateways that are silent: only those that the verdict blames
+// are CRITICAL.
+func TestGatewayStates(t *testing.T) {
+	for _, test := range []struct {
+		targets string
+		scenario
+		want string // the verdict, and the states of the gateways
+	}{
+		{targets: four, scenario: scenario{silent: "a b near peer"}, want: "near-down CRITICAL UNKNOWN"},
+		{targets: four + " near2=10.1.1.2", scenario: scenario{silent: "a b near peer near2"}, want: "near-down CRITICAL UNKNOWN CRITICAL"},
+		{targets: four + " near2=n.example", scenario: scenario{silent: "a b near peer", unnamed: "near2"}, want: "near-down CRITICAL UNKNOWN UNKNOWN"},
+		{targets: four + " peer2=192.0.2.10", scenario: scenario{silent: "a b peer peer2"}, want: "peer-down OK CRITICAL CRITICAL"},
+		{targets: four + " peer2=192.0.2.10", scenario: scenario{silent: "a b peer2"}, want: "tunnel-down OK OK UNKNOWN"},
+		{targets: four, scenario: scenario{silent: "a b near"}, want: "tunnel-down UNKNOWN OK"},
+		{targets: four, scenario: scenario{silent: "a near peer"}, want: "partial UNKNOWN UNKNOWN"},
+		{targets: four, scenario: scenario{silent: "near peer"}, want: "up UNKNOWN UNKNOWN"},
+	} {
+		p := testPlan(t, strings.Fields(test.targets)...)
+		v := Imagine(p, test.world(p))
+		got := string(v.Lead().Cause)
+		for _, f := range v.Findings {
+			if f.Target.Role.isGateway() {
+				got += " " + f.State.String()
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s, silent %s: got %s, want %s", test.targets, test.silent, got, test.want)
+		}
+	}
+}
+
 // TestFirstPacketFails has a queue that is full for a moment: that is no fault of
 // the target's, and none of ours if the others leave.
 func TestFirstPacketFails(t *testing.T) {
