@@ -109,10 +109,10 @@ func worlds(p *vpn.Plan) (list []vpn.World) {
 	add(big)
 	add(vpn.World{Trip: trip, Route: func(vpn.Look) vpn.Route { return vpn.Route{Interface: "another interface"} }})
 	for _, public := range []bool{true, false} {
-		through := func(t vpn.Target) bool { return t.Role.ThroughTunnel || !public && !isGateway(t) }
+		through := func(t vpn.Target) bool { return t.Role.ThroughTunnel || !public && !t.Role.IsGateway() }
 		add(refusing(p, trip, through))
 		add(without(p, trip, func(t vpn.Target) bool { return t.Role == vpn.Far }))
-		add(without(p, trip, func(t vpn.Target) bool { return through(t) || isGateway(t) }))
+		add(without(p, trip, func(t vpn.Target) bool { return through(t) || t.Role.IsGateway() }))
 		add(unresolved(p, trip, through))
 		add(without(p, trip, func(t vpn.Target) bool { return through(t) || t.Role == vpn.Peer }))
 		add(without(p, trip, through))
@@ -133,8 +133,6 @@ func goodTrip(p *vpn.Plan) time.Duration {
 	}
 	return trips[0]
 }
-
-func isGateway(t vpn.Target) bool { return t.Role == vpn.Near || t.Role == vpn.Peer }
 
 func groupOf(targets []vpn.Target) string {
 	seen := map[string]bool{}

@@ -61,15 +61,11 @@ func (e *explanation) targets() []string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, t := range e.plan.Targets {
-		name := t.Name
-		if t.Group != "" {
-			name = t.Group + "/" + name
-		}
 		url := ""
 		if t.URL != t.Name {
 			url = t.URL
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s, %s\n", t.Role, clean(name), clean(url), asked[t.Endpoint.Scheme], clean(e.way(t)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s, %s\n", t.Role, clean(t.FullName()), clean(url), asked[t.Endpoint.Scheme], clean(e.way(t)))
 	}
 	w.Flush()
 	return lines(b.String())
@@ -130,7 +126,9 @@ func (e *explanation) time() []string {
 }
 
 // pings tells whether far targets are asked by echo requests.
-func (e *explanation) pings() bool { return slices.ContainsFunc(e.plan.Targets, asksMTU) }
+func (e *explanation) pings() bool {
+	return slices.ContainsFunc(e.plan.Targets, vpn.Target.IsFarPinged)
+}
 
 // limits are the thresholds in words.
 func (e *explanation) limits() []string {

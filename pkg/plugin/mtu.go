@@ -27,7 +27,7 @@ func (p *plan) readMTU(_ Tunnel, o *options) (err error) {
 	if p.MTU, err = number("--mtu", o.MTU.text, minMTU, maxMTU); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(p.Targets, asksMTU) {
+	if !slices.ContainsFunc(p.Targets, vpn.Target.IsFarPinged) {
 		return BadValue("--mtu", o.MTU.text, errors.New("it is asked of far targets by echo requests, and there is no such target: add one, for example -H 10.3.11.6"))
 	}
 	if p.MTU >= minMTU6 {
@@ -37,14 +37,12 @@ func (p *plan) readMTU(_ Tunnel, o *options) (err error) {
 		return BadValue("--mtu", o.MTU.text, fmt.Errorf("IPv6 needs at least %d", minMTU6))
 	}
 	for _, t := range p.Targets {
-		if asksMTU(t) && t.Endpoint.Addr.Is6() {
+		if t.IsFarPinged() && t.Endpoint.Addr.Is6() {
 			return BadValue("--mtu", o.MTU.text, fmt.Errorf("the far target %s is IPv6, which needs at least %d", shown(t.Name), minMTU6))
 		}
 	}
 	return nil
 }
-
-func asksMTU(t vpn.Target) bool { return t.Role == vpn.Far && t.Endpoint.Scheme == vpn.ICMP }
 
 // tried says what became of the packets of each size.
 func tried(list []vpn.Tried) string {

@@ -87,21 +87,18 @@ func makePlan(t Tunnel, o *options) (*plan, error) {
 }
 
 func (p *plan) readTargets(t Tunnel, o *options) error {
-	roles := []struct {
+	type given struct {
 		vpn.Role
 		option string
 		texts  Values
-	}{
+	}
+	roles := []given{
 		{vpn.Far, "-H, --far", append(o.Far, o.Hostname...)},
 		{vpn.Near, "--near", o.Near},
 		{vpn.Peer, "--peer", o.Peer},
 	}
 	for _, r := range t.Roles {
-		roles = append(roles, struct {
-			vpn.Role
-			option string
-			texts  Values
-		}{r.Role, "--" + r.Role.Name, *r.Targets})
+		roles = append(roles, given{r.Role, "--" + r.Role.Name, *r.Targets})
 	}
 	if len(roles[0].texts) == 0 {
 		return errors.New("no target: name what is behind the tunnel, for example -H 10.3.11.6, or see -h")

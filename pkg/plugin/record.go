@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"checkvpn/pkg/nagios"
 	"checkvpn/pkg/vpn"
 )
 
@@ -112,14 +111,10 @@ func recordedTargets(targets []vpn.Target) (list []vpn.RecordedTarget) {
 // says, and then those of this command line: its limits, hours and output hold,
 // and what was asked cannot be changed.
 func recordedArgs(t Tunnel, file string, args []string) ([]string, error) {
-	data, err := readFile(file, maxRecording)
-	if err != nil {
-		return nil, fmt.Errorf("that file %w", err)
-	}
-	h, _, err := vpn.ReadRecording(bytes.NewReader(data))
+	h, _, err := readRecording(file)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("that file %w", err)
+		return nil, err
 	case h.Program != t.program():
 		return nil, fmt.Errorf("that file is a recording of %s", shown(h.Program))
 	}
@@ -151,6 +146,17 @@ func recordedArgs(t Tunnel, file string, args []string) ([]string, error) {
 	return append(recorded, args...), nil
 }
 
+func readRecording(file string) (h vpn.Header, events []vpn.Event, err error) {
+	data, err := readFile(file, maxRecording)
+	if err == nil {
+		h, events, err = vpn.ReadRecording(bytes.NewReader(data))
+	}
+	if err != nil {
+		err = fmt.Errorf("that file %w", err)
+	}
+	return h, events, err
+}
+
 // recordedTarget is the argument that names a target.
 func recordedTarget(t vpn.RecordedTarget) string {
 	text := t.URL
@@ -178,21 +184,16 @@ func asks(t Tunnel, o *options) bool {
 
 // replay judges a recording in place of the network.
 func replay(t Tunnel, p *plan) output {
-	data, err := readFile(p.replay, maxRecording)
-	if err != nil {
-		return ownFault(t, p.output == asJSON, vpn.Misuse, BadValue("--replay", p.replay, fmt.Errorf("that file %w", err)))
+	if p.output == asEvents {
+		return ownFault(t, false, vpn.Misuse, errors.New("--replay prints no events: want -o nagios or json"))
 	}
-	h, events, err := vpn.ReadRecording(bytes.NewReader(data))
+	h, events, err := readRecording(p.replay)
 	if err != nil {
-		return ownFault(t, p.output == asJSON, vpn.Misuse, BadValue("--replay", p.replay, fmt.Errorf("that file %w", err)))
+		return ownFault(t, p.output == asJSON, vpn.Misuse, BadValue("--replay", p.replay, err))
 	}
 	p.began, p.staffed, p.Descriptors = h.Start, h.Staffed, h.Descriptors
 	if t.Staffed != nil && t.HoursGiven != nil && t.HoursGiven() {
 		p.staffed = t.Staffed(h.Start)
 	}
-	out := render(t, p, vpn.NewJudge(&p.Plan).Replay(events))
-	if p.output == asEvents {
-		out = output{text: nagios.Report{State: nagios.Unknown, Summary: "--replay prints no events: want -o nagios or json"}.String(), code: nagios.Unknown.ExitCode()}
-	}
-	return out
+	return render(t, p, vpn.NewJudge(&p.Plan).Replay(events))
 }

@@ -20,9 +20,7 @@ func render(t Tunnel, p *plan, v vpn.Verdict) output {
 		out.code = hostCode(v)
 	}
 	switch {
-	case p.output == asJSON:
-		out.text = encode(jsonOf(t, p, v, impact))
-	case p.output == asEvents:
+	case p.output == asJSON, p.output == asEvents:
 		out.text = encode(jsonOf(t, p, v, impact))
 	case p.output == asTicket:
 		out.text = ticket(t, p, v, impact)

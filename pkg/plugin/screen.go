@@ -108,10 +108,7 @@ func table(p *plan, v vpn.Verdict) []string {
 
 // rowOf is the line of one target.
 func rowOf(p *plan, v vpn.Verdict, f vpn.Finding) row {
-	name := f.Target.Name
-	if f.Target.Group != "" {
-		name = f.Target.Group + "/" + name
-	}
+	name := f.Target.FullName()
 	address := f.Target.URL
 	if f.Target.Endpoint.Scheme == vpn.ICMP && f.Addr.IsValid() {
 		address = f.Addr.String()

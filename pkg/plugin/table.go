@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"strings"
 
 	"checkvpn/pkg/terminal"
@@ -43,7 +44,7 @@ const (
 func layout(s *terminal.Screen, rows []row) []string {
 	widths := measure(rows)
 	for _, narrow := range []func(*row){
-		func(r *row) { r.cells[columnPackets] = choose(r.count, r.cells[columnPackets]) },
+		func(r *row) { r.cells[columnPackets] = cmp.Or(r.count, r.cells[columnPackets]) },
 		func(r *row) { r.cells[columnRole] = "" },
 		func(r *row) { r.cells[columnLoss] = "" },
 		func(r *row) { r.cells[columnTime] = "" },
@@ -65,13 +66,6 @@ func layout(s *terminal.Screen, rows []row) []string {
 		lines = append(lines, r.lines(s, widths)...)
 	}
 	return lines
-}
-
-func choose(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }
 
 // measure is the width of each column, 0 where nothing stands in it but its

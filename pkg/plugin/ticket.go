@@ -30,15 +30,15 @@ func ticket(t Tunnel, p *plan, v vpn.Verdict, impact Impact) string {
 	}
 	for _, part := range []struct {
 		title string
-		has   func(vpn.Finding) bool
+		has   func(vpn.Role) bool
 	}{
-		{"Gateways:", isGatewayFinding},
-		{"Behind the tunnel:", func(f vpn.Finding) bool { return f.Target.Role.ThroughTunnel }},
-		{"Outside the tunnel:", func(f vpn.Finding) bool { return !f.Target.Role.ThroughTunnel && !isGatewayFinding(f) }},
+		{"Gateways:", vpn.Role.IsGateway},
+		{"Behind the tunnel:", func(r vpn.Role) bool { return r.ThroughTunnel }},
+		{"Outside the tunnel:", func(r vpn.Role) bool { return !r.ThroughTunnel && !r.IsGateway() }},
 	} {
 		title := part.title
 		for _, f := range v.Findings {
-			if !part.has(f) {
+			if !part.has(f.Target.Role) {
 				continue
 			}
 			if title != "" {
@@ -65,8 +65,6 @@ func localTime(t time.Time) string {
 	}
 	return t.Local().Format(" (15:04:05 MST -0700 here)")
 }
-
-func isGatewayFinding(f vpn.Finding) bool { return isGateway(f.Target) }
 
 // ticketLine is what was sent to one target and what came back.
 func ticketLine(v vpn.Verdict, f vpn.Finding) string {

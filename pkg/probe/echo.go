@@ -75,7 +75,7 @@ func (l *look) sendEcho(i int, short *shortage) (made int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r := echoRequest{To: l.Addr, Bytes: l.bytesOf(i)}
+	r := echoRequest{To: l.Addr, Bytes: l.BytesOf(i)}
 	if l.Kind == vpn.Path {
 		r.TTL = i + 1
 	}
@@ -91,13 +91,4 @@ func (l *look) sendEcho(i int, short *shortage) (made int, err error) {
 	}
 	short.over()
 	return 1, nil
-}
-
-// bytesOf is the size of the i-th packet of the look: they rise evenly. 0 is the
-// usual small size.
-func (l *look) bytesOf(i int) int {
-	if l.Kind != vpn.Sizes || l.Packets < 2 {
-		return l.Bytes
-	}
-	return l.Bytes + (l.To-l.Bytes)*i/(l.Packets-1)
 }

@@ -95,7 +95,7 @@ func (j *Judge) leadsNowhereElse(name string) bool {
 	}
 	return !j.any(func(i int, t *Target) bool {
 		a := j.chosen[i]
-		return t.Role.isGateway() && a != nil && (len(a.routes) == 0 || slices.ContainsFunc(a.routes, uses))
+		return t.Role.IsGateway() && a != nil && (len(a.routes) == 0 || slices.ContainsFunc(a.routes, uses))
 	})
 }
 

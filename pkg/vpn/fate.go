@@ -137,7 +137,7 @@ func (j *Judge) giveUp() {
 // answers no echo request.
 func (j *Judge) hostIsSilent(i int) bool {
 	return j.any(func(k int, t *Target) bool {
-		return t.isFarPinged() && j.fates[k] == Silent && j.chosen[k] != nil &&
+		return t.IsFarPinged() && j.fates[k] == Silent && j.chosen[k] != nil &&
 			j.ev.targets[i].address(j.chosen[k].addr) != nil
 	})
 }

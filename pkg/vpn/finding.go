@@ -125,7 +125,7 @@ func (v *Verdict) setStates() {
 	blamed := map[Role]bool{Near: v.Has(NearDown), Peer: v.Has(PeerDown)}
 	for i := range v.Findings {
 		f := &v.Findings[i]
-		gateway := f.Target.Role.isGateway()
+		gateway := f.Target.Role.IsGateway()
 		switch {
 		case v.blames(BlackHole, i), f.Fate == Silent && f.Addr.IsValid() && blamed[f.Target.Role]:
 			f.State = nagios.Critical
@@ -152,7 +152,7 @@ func (v *Verdict) blames(c Cause, i int) bool {
 // is said of each.
 func (v *Verdict) quality(f *Finding) nagios.State {
 	switch {
-	case !f.Target.isFarPinged():
+	case !f.Target.IsFarPinged():
 		return nagios.OK
 	case v.Alarm != nil:
 		return v.Alarm.State

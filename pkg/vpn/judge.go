@@ -90,7 +90,7 @@ func (a *asked) compare(b *asked) int {
 func (j *Judge) farPinged() []*asked {
 	list := j.ask.far[:0]
 	for i := range j.plan.Targets {
-		if j.plan.Targets[i].isFarPinged() && j.chosen[i] != nil && j.oneChosen(j.ev.targets[i]) {
+		if j.plan.Targets[i].IsFarPinged() && j.chosen[i] != nil && j.oneChosen(j.ev.targets[i]) {
 			list = append(list, j.chosen[i])
 		}
 	}
@@ -204,7 +204,7 @@ func (j *Judge) isBeingMeasured(i int, t *Target) bool {
 // isBeingChosen tells whether it is not clear yet by which of its addresses a far
 // icmp target is measured.
 func (j *Judge) isBeingChosen(i int, t *Target) bool {
-	return t.isFarPinged() && j.fates[i] != NotAsked && !j.oneChosen(j.ev.targets[i])
+	return t.IsFarPinged() && j.fates[i] != NotAsked && !j.oneChosen(j.ev.targets[i])
 }
 
 // decidedWithout tells whether the verdict on a dead tunnel does not wait for a

@@ -265,7 +265,7 @@ func TestGatewayStates(t *testing.T) {
 		v := Imagine(p, test.world(p))
 		got := string(v.Lead().Cause)
 		for _, f := range v.Findings {
-			if f.Target.Role.isGateway() {
+			if f.Target.Role.IsGateway() {
 				got += " " + f.State.String()
 			}
 		}
@@ -402,7 +402,7 @@ func TestAttemptsEndBeforeTheCheck(t *testing.T) {
 func TestGatewaysAreMeasured(t *testing.T) {
 	p := testPlan(t, strings.Fields(four)...)
 	w := World{Trip: ms, Echo: func(l Look, _ time.Duration, _ int) (time.Duration, bool) {
-		if p.Targets[l.Target].Role.isGateway() {
+		if p.Targets[l.Target].Role.IsGateway() {
 			return 40 * ms, true
 		}
 		return ms, true

@@ -50,7 +50,7 @@ func (v Verdict) parts(all bool) (parts [][]Finding) {
 	for _, k := range order {
 		list := byGroup[k]
 		together := k.group != "" && len(list) > 1 || len(list) >= fewest || v.untested(list[0])
-		if !all && !k.role.isGateway() && together && v.sayTheSame(list) {
+		if !all && !k.role.IsGateway() && together && v.sayTheSame(list) {
 			parts = append(parts, list)
 		} else {
 			parts = slices.AppendSeq(parts, slices.Chunk(list, 1))
@@ -152,11 +152,7 @@ func addresses(list []Finding) string {
 // address, figures and, if it does not answer, the reason.
 func (v Verdict) Line(f Finding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[%s] %s ", f.State, f.Target.Role)
-	if f.Target.Group != "" {
-		b.WriteString(f.Target.Group + "/")
-	}
-	b.WriteString(f.Target.Name)
+	fmt.Fprintf(&b, "[%s] %s %s", f.State, f.Target.Role, f.Target.FullName())
 	if f.Target.URL != f.Target.Name {
 		b.WriteString(" " + f.Target.URL)
 	}
@@ -202,7 +198,7 @@ func (v Verdict) besides(f Finding) (parts []string) {
 	if f.Fate == Answers && f.Size != nil {
 		parts = append(parts, f.Size.words())
 	}
-	if !f.Answers() && f.Target.Role.isGateway() && v.FarUp > 0 && f.Fate == Silent {
+	if !f.Answers() && f.Target.Role.IsGateway() && v.FarUp > 0 && f.Fate == Silent {
 		parts = append(parts, filters)
 	}
 	return parts
@@ -244,12 +240,7 @@ func (v Verdict) what(f Finding) string {
 	return "no answer"
 }
 
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
-}
+func plural(n int, word string) string { return verb(n, word, word+"s") }
 
 // Percent prints a share without a false 0% or 100%.
 func Percent(p float64) string {

@@ -219,7 +219,7 @@ func (j *Judge) partial(v *Verdict) []int {
 // roles are those that say what an outage means, in the order of their targets.
 func (j *Judge) roles() (list []Role) {
 	for _, t := range j.plan.Targets {
-		if t.Role != Far && !t.Role.isGateway() && !slices.Contains(list, t.Role) {
+		if t.Role != Far && !t.Role.IsGateway() && !slices.Contains(list, t.Role) {
 			list = append(list, t.Role)
 		}
 	}

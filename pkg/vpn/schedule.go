@@ -242,7 +242,7 @@ func (s *schedule) silence(i int) {
 			return
 		}
 		s.quick[i] = newSilenceLook(a)
-		if t.Role.isGateway() {
+		if t.Role.IsGateway() {
 			s.quick[i].lateAt = a.first.last + lateDelay
 		}
 	}
@@ -286,7 +286,7 @@ func (s *schedule) asksRoute(i int, t Target) bool {
 	case t.Role == Far:
 		return s.plan.Routes || i == s.sum.firstFar && s.takesLong()
 	}
-	return t.Role.isGateway() && s.seemsDead()
+	return t.Role.IsGateway() && s.seemsDead()
 }
 
 // takesLong tells whether no far target has answered for so long that one by

@@ -168,7 +168,7 @@ func (t *sizeTest) blackHole() (stuck []int, hole bool) {
 
 // finding is what is known of one target; nil if it was not to be asked.
 func (t *sizeTest) finding(i int) *Size {
-	if t.plan.MTU == 0 || !t.plan.Targets[i].isFarPinged() {
+	if t.plan.MTU == 0 || !t.plan.Targets[i].IsFarPinged() {
 		return nil
 	}
 	s := &Size{Asked: t.plan.MTU}

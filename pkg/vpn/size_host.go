@@ -125,7 +125,8 @@ func (h *sizedHost) want(n int, spacing time.Duration, from, to int) {
 	h.looks = append(h.looks, l)
 }
 
-// BytesOf is how large a packet of a look of Sizes is, the first being 0.
+// BytesOf is how large the i-th packet of a look of Sizes is, from 0: they rise
+// evenly. It is 0 for other looks, whose packets have the usual small size.
 func (l Look) BytesOf(i int) int {
 	if l.Packets < 2 {
 		return l.Bytes

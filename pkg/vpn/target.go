@@ -24,8 +24,8 @@ var (
 
 func (r Role) String() string { return r.Name }
 
-// isGateway tells whether a role is that of a gateway: it lives if only it says no.
-func (r Role) isGateway() bool { return r == Near || r == Peer }
+// IsGateway tells whether a role is that of a gateway: it lives if only it says no.
+func (r Role) IsGateway() bool { return r == Near || r == Peer }
 
 // Target is one thing to ask, and why it is asked.
 type Target struct {
@@ -36,8 +36,16 @@ type Target struct {
 	Endpoint Endpoint
 }
 
-// isFarPinged tells whether the loss of packets to a target is measured.
-func (t *Target) isFarPinged() bool { return t.Role == Far && t.Endpoint.Scheme == ICMP }
+// FullName is the name, with the group before it if there is one.
+func (t Target) FullName() string {
+	if t.Group == "" {
+		return t.Name
+	}
+	return t.Group + "/" + t.Name
+}
+
+// IsFarPinged tells whether the loss of packets to a target is measured.
+func (t Target) IsFarPinged() bool { return t.Role == Far && t.Endpoint.Scheme == ICMP }
 
 const (
 	alphanumeric = letters + digits

@@ -160,7 +160,7 @@ func (v Verdict) Role(name string) (answering, asked int) {
 
 // Answers tells whether the target answered; a gateway also if it said no.
 func (f Finding) Answers() bool {
-	return f.Fate == Answers || f.Fate == SaysNo && f.Target.Role.isGateway()
+	return f.Fate == Answers || f.Fate == SaysNo && f.Target.Role.IsGateway()
 }
 
 // Verdict is the judgement of what is known. It is final once Step has said
