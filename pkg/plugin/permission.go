@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"checkvpn/pkg/probe"
@@ -14,7 +13,7 @@ import (
 // permission tells for each address family how echo requests will be sent, or
 // exactly what would let them be.
 func (e *explanation) permission() []string {
-	families := e.families()
+	families := e.plan.families()
 	if len(families) == 0 {
 		return []string{"Not needed: no target is asked by echo requests."}
 	}
@@ -47,30 +46,6 @@ func familyName(f probe.Family) string {
 		return "IPv6"
 	}
 	return "IPv4"
-}
-
-// families are those of the echo requests; a name may have addresses of both.
-func (e *explanation) families() (list []probe.Family) {
-	for _, f := range []probe.Family{probe.IPv4, probe.IPv6} {
-		if slices.ContainsFunc(e.plan.Targets, func(t vpn.Target) bool {
-			return t.Endpoint.Scheme == vpn.ICMP && e.mayUse(f, t)
-		}) {
-			list = append(list, f)
-		}
-	}
-	return list
-}
-
-// mayUse tells whether a target may be asked by an address of this family.
-func (e *explanation) mayUse(f probe.Family, t vpn.Target) bool {
-	source, only := e.plan.pathTo(t.Role).Source, e.plan.family
-	switch {
-	case t.Endpoint.Addr.IsValid():
-		return f.Has(t.Endpoint.Addr)
-	case source.IsValid():
-		return f.Has(source)
-	}
-	return only == probe.AnyFamily || only == f
 }
 
 // remedies are the commands and settings, one a line, for this very program

@@ -301,12 +301,20 @@ func (p *plan) pathTo(r vpn.Role) probe.Path {
 
 // settings are what the prober needs to know.
 func (p *plan) settings(now func() time.Duration, emit func(vpn.Event)) probe.Settings {
-	s := probe.Settings{Family: p.family, Resolver: p.resolver, Status: p.status.answer, Now: now, Emit: emit}
-	for _, t := range p.Targets {
-		s.Questions = append(s.Questions, probe.Question{Endpoint: t.Endpoint, Path: p.pathTo(t.Role), RefuseOwn: t.Role.ThroughTunnel})
-	}
-	return s
+	return probe.Settings{Questions: p.questions(), Family: p.family, Resolver: p.resolver, Status: p.status.answer, Now: now, Emit: emit}
 }
+
+// questions are what each target is asked.
+func (p *plan) questions() []probe.Question {
+	list := make([]probe.Question, len(p.Targets))
+	for i, t := range p.Targets {
+		list[i] = probe.Question{Endpoint: t.Endpoint, Path: p.pathTo(t.Role), RefuseOwn: t.Role.ThroughTunnel}
+	}
+	return list
+}
+
+// families are those of the echo requests.
+func (p *plan) families() []probe.Family { return probe.Families(p.family, p.questions()) }
 
 func (p *plan) readTimeout(_ Tunnel, o *options) error {
 	_, state, hasState := strings.Cut(o.Timeout.text, ":")

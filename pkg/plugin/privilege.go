@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/probe"
-	"checkvpn/pkg/vpn"
 )
 
 // The rights of the process. The only one that a check can need beyond those of
@@ -38,11 +37,7 @@ func onlyCallersRights() error {
 
 // shedPrivilege drops cap_net_raw unless the plan cannot do without.
 func (p *plan) shedPrivilege() {
-	endpoints := make([]vpn.Endpoint, len(p.Targets))
-	for i, t := range p.Targets {
-		endpoints[i] = t.Endpoint
-	}
-	if !probe.NeedsRaw(p.family, endpoints) {
+	if !probe.NeedsRaw(p.families()) {
 		keepCapabilities(^uint64(1 << unix.CAP_NET_RAW))
 	}
 }

@@ -86,20 +86,25 @@ func Permission(f Family) (string, error) {
 	return kindOfSocket(privileged), nil
 }
 
-// NeedsRaw tells whether echo requests to any of the endpoints need a raw
-// socket, and with it cap_net_raw. A name may lead to either family.
-func NeedsRaw(f Family, endpoints []vpn.Endpoint) bool {
-	return slices.ContainsFunc([]Family{IPv4, IPv6}, func(family Family) bool {
-		asked := slices.ContainsFunc(endpoints, func(e vpn.Endpoint) bool {
-			if e.Addr.IsValid() {
-				return e.Scheme == vpn.ICMP && family.Has(e.Addr)
-			}
-			return e.Scheme == vpn.ICMP && (f == AnyFamily || f == family)
-		})
-		if !asked {
-			return false
+// Families are those of the echo requests that questions need, if only one family is
+// asked, or any. A name may lead to both.
+func Families(only Family, questions []Question) (list []Family) {
+	for _, f := range []Family{IPv4, IPv6} {
+		if slices.ContainsFunc(questions, func(q Question) bool {
+			left := q.family(only)
+			return q.Endpoint.Scheme == vpn.ICMP && (left == f || left == AnyFamily)
+		}) {
+			list = append(list, f)
 		}
-		privileged, err := findPrivileged(family)
+	}
+	return list
+}
+
+// NeedsRaw tells whether echo requests of any of these families need a raw socket,
+// and with it cap_net_raw.
+func NeedsRaw(families []Family) bool {
+	return slices.ContainsFunc(families, func(f Family) bool {
+		privileged, err := findPrivileged(f)
 		return err == nil && privileged
 	})
 }

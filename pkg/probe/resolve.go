@@ -55,7 +55,7 @@ func (l *look) resolve() {
 	defer cancel()
 	addrs, err := retry(ctx, func() ([]netip.Addr, error) { return l.lookUp(ctx) })
 	addrs = slices.DeleteFunc(order(addrs), func(a netip.Addr) bool {
-		return !vpn.Askable(a) || !l.family().Has(a)
+		return !vpn.Askable(a) || !l.family(l.set.Family).Has(a)
 	})
 	addrs = addrs[:min(len(addrs), maxAddrs)]
 	fault := faultOf(err)
@@ -76,12 +76,16 @@ func (l *look) limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(l.ctx, l.Limit)
 }
 
-// family is the one that the source address leaves, or the one asked for.
-func (l *look) family() Family {
-	if source := l.Path.Source; source.IsValid() {
-		return familyFor(source)
+// family is the one that the address, or else the source address, leaves of those
+// that may be asked.
+func (q Question) family(may Family) Family {
+	switch {
+	case q.Endpoint.Addr.IsValid():
+		return familyFor(q.Endpoint.Addr)
+	case q.Path.Source.IsValid():
+		return familyFor(q.Path.Source)
 	}
-	return l.set.Family
+	return may
 }
 
 // systemResolver is the system's. It keeps in ours what was wrong on this host when
@@ -110,7 +114,7 @@ func (l *look) lookUp(ctx context.Context) (found []netip.Addr, err error) {
 	}
 	answers, asked := make(chan answer, 2), 0
 	for network, family := range map[string]Family{"ip4": IPv4, "ip6": IPv6} {
-		if f := l.family(); f != AnyFamily && f != family {
+		if f := l.family(l.set.Family); f != AnyFamily && f != family {
 			continue
 		}
 		asked++
