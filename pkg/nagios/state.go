@@ -63,20 +63,9 @@ func ParseState(text string) (State, error) {
 	return Unknown, errors.New("not a state: use 0 to 3, or OK, WARNING, CRITICAL or UNKNOWN")
 }
 
-// Worst returns the most severe of the states: CRITICAL, then WARNING, then
-// UNKNOWN, then OK. Of no states at all it is OK.
-func Worst(states ...State) State {
-	worst := OK
-	for _, s := range states {
-		if Compare(s, worst) < 0 {
-			worst = s
-		}
-	}
-	return State(worst.status())
-}
-
 // Compare orders states worst first, for slices.SortStableFunc: it is
-// negative when a is worse than b, zero when they are the same.
+// negative when a is worse than b, zero when they are the same. CRITICAL is
+// the worst, then come WARNING, UNKNOWN and OK.
 func Compare(a, b State) int {
 	return cmp.Compare((*severity)[b.status()], (*severity)[a.status()])
 }

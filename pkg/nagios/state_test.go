@@ -53,27 +53,6 @@ func TestParseState(t *testing.T) {
 	}
 }
 
-func TestWorst(t *testing.T) {
-	for _, c := range []struct {
-		states []State
-		want   State
-	}{
-		{nil, OK},
-		{[]State{OK}, OK},
-		{[]State{OK, Unknown}, Unknown},
-		{[]State{Unknown, OK}, Unknown},
-		{[]State{Unknown, Warning}, Warning},
-		{[]State{Warning, Unknown, OK}, Warning},
-		{[]State{Unknown, Critical, Warning}, Critical},
-		{[]State{Critical, 200}, Critical},
-		{[]State{OK, 200}, Unknown},
-	} {
-		if got := Worst(c.states...); got != c.want {
-			t.Errorf("Worst(%v) = %v, want %v", c.states, got, c.want)
-		}
-	}
-}
-
 func TestCompareSortsWorstFirst(t *testing.T) {
 	states := []State{OK, Unknown, Critical, Warning, Unknown, OK, Critical}
 	slices.SortStableFunc(states, Compare)

@@ -112,10 +112,3 @@ func (p Pair) String() string {
 	}
 	return p.RTA.String() + "," + p.Loss.String() + "%"
 }
-
-// Alert says whether loss, in percent, or rta, in milliseconds, breaks its
-// limit. Without an answer there is no round-trip time: haveRTA is false and
-// rta is not judged.
-func (p Pair) Alert(rta float64, haveRTA bool, loss float64) bool {
-	return p.Loss.Alert(loss) || haveRTA && p.RTA.Alert(rta)
-}

@@ -127,7 +127,7 @@ func TestLimitNumber(t *testing.T) {
 func TestLimitNotSetNeverAlerts(t *testing.T) {
 	var limit Limit
 	for _, value := range []float64{math.Inf(-1), 0, 1e9, math.Inf(1), math.NaN()} {
-		if limit.Alert(value) || (Pair{}).Alert(value, true, value) {
+		if limit.Alert(value) || breaks(Pair{}, value, true, value) {
 			t.Errorf("a limit that is not set alerts at %v", value)
 		}
 	}
@@ -154,12 +154,12 @@ func TestPairAlert(t *testing.T) {
 		{math.NaN(), true, 0, true},
 		{1, true, math.NaN(), true},
 	} {
-		if got := pair.Alert(c.rta, c.haveRTA, c.loss); got != c.want {
+		if got := breaks(pair, c.rta, c.haveRTA, c.loss); got != c.want {
 			t.Errorf("Alert(%v, %v, %v) = %v", c.rta, c.haveRTA, c.loss, got)
 		}
 	}
 	inside := mustPair(t, "@0:5,20%")
-	if inside.Alert(0, false, 0) {
+	if breaks(inside, 0, false, 0) {
 		t.Error("a round-trip time that was not measured is judged")
 	}
 }
@@ -179,14 +179,19 @@ func FuzzParsePair(f *testing.F) {
 		if err != nil || again != pair || again.String() != printed {
 			t.Fatalf("%q prints %q, which reads back as %q, %v", text, printed, again, err)
 		}
-		if pair.Alert(rta, true, loss) != again.Alert(rta, true, loss) {
+		if breaks(pair, rta, true, loss) != breaks(again, rta, true, loss) {
 			t.Fatalf("%q and %q differ at %v, %v", text, printed, rta, loss)
 		}
-		if !pair.Alert(math.NaN(), true, loss) || !pair.Alert(rta, true, math.NaN()) {
+		if !breaks(pair, math.NaN(), true, loss) || !breaks(pair, rta, true, math.NaN()) {
 			t.Fatalf("%q takes NaN for healthy", text)
 		}
 		if number, plain := pair.Loss.Number(); plain && (number < 0 || number > 100) {
 			t.Fatalf("%q: a loss of %v", text, number)
 		}
 	})
+}
+
+// breaks tells whether loss, in percent, or rta, in milliseconds, breaks its limit.
+func breaks(p Pair, rta float64, haveRTA bool, loss float64) bool {
+	return p.Loss.Alert(loss) || haveRTA && p.RTA.Alert(rta)
 }

@@ -52,7 +52,7 @@ func TestTrapStatusOutsideRangeCountsAsOK(t *testing.T) {
 		if got := (Report{State: state, Summary: "s"}).String(); got != "UNKNOWN: s\n" {
 			t.Errorf("State(%d) prints %q", uint8(state), got)
 		}
-		if state.ExitCode() != 3 || Worst(state) != Unknown {
+		if state.ExitCode() != 3 || Compare(state, Unknown) != 0 {
 			t.Errorf("State(%d) is not UNKNOWN everywhere", uint8(state))
 		}
 	}
@@ -69,7 +69,7 @@ func TestTrapStatusStringPanics(t *testing.T) {
 func TestTrapPolicyLosesUnknown(t *testing.T) {
 	// A check starts as OK, so a state ranked below OK would never show.
 	for _, state := range []State{Warning, Critical, Unknown} {
-		if Worst(OK, state) != state {
+		if Compare(OK, state) <= 0 {
 			t.Errorf("OK hides %v", state)
 		}
 		if got := (Report{State: state, Summary: "s"}).String(); got != state.String()+": s\n" {
@@ -169,8 +169,8 @@ func TestTrapNotSafeForConcurrentUse(t *testing.T) {
 				if got := report.String(); got != want {
 					t.Errorf("got %q, want %q", got, want)
 				}
-				limits.Alert(1, true, 0)
-				Worst(OK, Unknown)
+				breaks(limits, 1, true, 0)
+				Compare(OK, Unknown)
 			}
 		})
 	}
