@@ -74,11 +74,7 @@ func check(ctx context.Context, p *plan, began time.Time, rec *recorder, show fu
 func nameSockets(v *vpn.Verdict, p *probe.Prober) {
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Target.Endpoint.Scheme == vpn.ICMP && f.Addr.IsValid() {
-			family := probe.IPv4
-			if f.Addr.Is6() {
-				family = probe.IPv6
-			}
-			f.Privilege = p.Privilege(family)
+			f.Privilege = p.Privilege(f.Addr)
 		}
 	}
 }

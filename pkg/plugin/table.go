@@ -7,16 +7,15 @@ import (
 	"checkvpn/pkg/terminal"
 )
 
-// columns of the table: state, role, name, address, loss, time, packets.
-const columns = 7
-
 const (
-	columnRole    = 1
-	columnName    = 2
-	columnAddress = 3
-	columnLoss    = 4
-	columnTime    = 5
-	columnPackets = 6
+	_ = iota // the state
+	columnRole
+	columnName
+	columnAddress
+	columnLoss
+	columnTime
+	columnPackets
+	columns // how many there are
 )
 
 // row is a target in the table, and what may take the place of cells that are

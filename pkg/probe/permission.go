@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -59,10 +60,10 @@ func (p *permissions) find(f Family) (privileged bool, err error) {
 	return privileged, err
 }
 
-// Privilege tells how echo requests of a family were sent: "unprivileged" or
+// Privilege tells how echo requests to an address were sent: "unprivileged" or
 // "raw"; empty if none were.
-func (p *Prober) Privilege(f Family) string {
-	if found, ok := p.permissions.found.Load(f); ok {
+func (p *Prober) Privilege(addr netip.Addr) string {
+	if found, ok := p.permissions.found.Load(familyFor(addr)); ok {
 		return kindOfSocket(found.(bool))
 	}
 	return ""

@@ -38,22 +38,14 @@ func (t *lossTest) againRTA() (a average, pending bool) {
 	return a, pending && !t.stopped
 }
 
-func (t *lossTest) breaksRTA(a average) bool {
-	r := &t.plan.Limits
-	return a.breaks(r.Warning.RTA) || a.breaks(r.Critical.RTA)
-}
-
-func (t *lossTest) mayBreakRTA(a average) bool {
-	r := &t.plan.Limits
-	return a.mayBreak(r.Warning.RTA) || a.mayBreak(r.Critical.RTA)
-}
+func (t *lossTest) breaksRTA(a average) bool { return t.plan.Limits.anyRTA(a.breaks) }
 
 // isWithheld tells whether a round-trip average may break a limit, or not: for a
 // time this program did not run.
 func (t *lossTest) isWithheld() bool {
-	first, r := t.firstRTA(), &t.plan.Limits
+	first := t.firstRTA()
 	isUnsure := func(l nagios.Limit) bool { return first.mayBreak(l) && !first.breaks(l) }
-	return t.alarm == nil && (isUnsure(r.Warning.RTA) || isUnsure(r.Critical.RTA))
+	return t.alarm == nil && t.plan.Limits.anyRTA(isUnsure)
 }
 
 // measuredPool are those of the pool whose loss is still measured.

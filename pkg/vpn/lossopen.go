@@ -90,7 +90,7 @@ func (t *lossTest) widen() {
 	}
 	r := &t.plan.Limits
 	near := (lost > 0 || t.plan.Packets < 3) && !r.clear(percent(lost+margin(len(heard)), sent))
-	if t.wide = len(heard) == 0 || near || t.mayBreakRTA(ages); !t.wide {
+	if t.wide = len(heard) == 0 || near || t.plan.Limits.anyRTA(ages.mayBreak); !t.wide {
 		return
 	}
 	t.growing = len(heard) == 0

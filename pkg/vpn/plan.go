@@ -32,6 +32,11 @@ type Limits struct {
 	Via               Via          // the way that traffic behind the tunnel must leave by
 }
 
+// anyRTA tells whether something is so of any limit of the round-trip average.
+func (l *Limits) anyRTA(is func(nagios.Limit) bool) bool {
+	return is(l.Warning.RTA) || is(l.Critical.RTA)
+}
+
 const (
 	// Answers count for at least minWait, and for extraWait more than the
 	// critical round-trip time, so that a slow answer is seen to be slow.
