@@ -3,7 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
 BIN     := bin
 
-.PHONY: help build docs install deb rpm package test test-packages test-web tools demo verdicts record false-alarms odds bench faults fuzz vuln clean
+.PHONY: help build docs install deb rpm package test test-packages test-web tools quick demo verdicts record false-alarms odds bench faults fuzz vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
@@ -61,7 +61,7 @@ package: docs
 
 # These run built programs, which the race detector does not see, over a
 # laboratory that it makes five times as slow, and at first far more: 80 ms for 3.
-OUTSIDE := $(addprefix checkvpn/,icinga pkg/lab/documents pkg/lab/faults pkg/lab/verdicts)
+OUTSIDE := $(addprefix checkvpn/,icinga pkg/lab/documents pkg/lab/scenario)
 
 test: tools build ## run every check and test; installs what they need
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -76,6 +76,13 @@ test: tools build ## run every check and test; installs what they need
 	go tool -modfile=.tools/go.mod nfpm --version >/dev/null
 	go test -count=1 -run 'TestLife|TestInstall' ./.package
 
+# What needs no root, no tunnel and no daemon, and so no package but Go.
+QUICK = $(filter-out checkvpn/icinga checkvpn/pkg/lab% checkvpn/pkg/probe,$(shell go list ./...))
+
+quick: ## run the unit tests, the scripts and the recordings, in less than a minute
+	go vet $(QUICK)
+	go test -count=1 -skip '^TestOdds$$' $(QUICK)
+
 test-packages: tools ## test the packages of both kinds, and that they can be built again alike
 	dpkg -s rpm >/dev/null 2>&1 || apt-get install -qy --no-install-recommends rpm
 	$(MAKE) deb rpm
@@ -87,7 +94,7 @@ test-packages: tools ## test the packages of both kinds, and that they can be bu
 PACKAGES := gcc libc6-dev \
 	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
 	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core \
-	mandoc zsh libcap2-bin fping time nftables openssl
+	mandoc zsh libcap2-bin fping time nftables
 
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \
@@ -102,15 +109,15 @@ test-web: tools ## read the output in Icinga Web 2, in a real browser; installs 
 	go vet -tags web ./icinga
 	go test -tags web -count=1 -run TestWeb -v ./icinga
 
-demo: build ## check the seven tunnels of a laboratory, healthy and broken
-	go run ./pkg/lab/demo
+demo: ## check the seven tunnels of a laboratory, healthy and broken
+	go run ./pkg/lab/scenario -show demo
 
 verdicts: tools ## break real tunnels in every way, and print what the plugins say
-	go run ./pkg/lab/verdicts
+	go run ./pkg/lab/scenario verdicts
 
 record: tools ## record an outage of each cause and kind of tunnel, for pkg/vpn/testdata
 	rm -f pkg/vpn/testdata/*.events
-	go run ./pkg/lab/verdicts -record pkg/vpn/testdata
+	go run ./pkg/lab/scenario -record pkg/vpn/testdata verdicts
 
 false-alarms: build ## count the false alarms over a lossy tunnel, beside check_icmp
 	go run ./pkg/lab/falsealarms
@@ -119,23 +126,23 @@ odds: ## simulate up to 200,000 checks of each kind, and print how often they ar
 	go test ./pkg/vpn -count=1 -run '^TestOdds$$' -v -timeout 2h -odds $(ODDS)
 
 # The second measures inside a process, on the loopback.
-bench: tools build ## measure beside check_icmp, check_ping and fping; takes a quarter of an hour
-	go run ./pkg/lab/bench -markdown $(BIN)/bench.md
-	go test -run '^$$' -bench . -benchmem ./pkg/vpn ./pkg/plugin ./pkg/probe
+bench: tools build ## measure beside check_icmp and fping, in five minutes
+	go run ./pkg/lab/bench
+	go test -run '^$$' -bench . -benchtime 0.2s -benchmem ./pkg/vpn ./pkg/plugin ./pkg/probe
 
 faults: tools ## show the plugins faults and hostile far ends, and print what they say
-	go run ./pkg/lab/faults
+	go run ./pkg/lab/scenario faults
 
 ODDS     := 1
 FUZZTIME := 30s
 
-fuzz: ## run each fuzz target for FUZZTIME, and 10,000 random argument lists
+fuzz: ## run each fuzz target for FUZZTIME, and 2,000 random argument lists
 	@set -e; for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
 	for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
 	echo "$$file $$target"; \
 	go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
 	done; done
-	go run ./pkg/lab/faults -random 10000
+	go run ./pkg/lab/scenario -random 2000
 
 vuln: ## look for known vulnerabilities; needs https://vuln.go.dev
 	go tool -modfile=.tools/go.mod govulncheck ./...

@@ -9,61 +9,64 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
-	"net/netip"
 	"time"
 )
 
-// authority signs the certificates of the lab's servers.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-	pem         []byte
+// Authority signs the certificates of the lab's servers.
+type Authority struct {
+	certificate tls.Certificate
+	PEM         []byte // its own
 }
 
-func newAuthority() (*authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// NewAuthority makes one that nobody knows yet.
+func NewAuthority() (*Authority, error) {
+	c, err := sign(nil, func(t *x509.Certificate) {
+		t.IsCA, t.BasicConstraintsValid, t.KeyUsage = true, true, x509.KeyUsageCertSign
+	})
 	if err != nil {
 		return nil, err
 	}
-	template := newTemplate("lab authority")
-	template.IsCA, template.BasicConstraintsValid = true, true
-	template.KeyUsage = x509.KeyUsageCertSign
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return nil, err
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	return &authority{certificate, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}, nil
+	return &Authority{c, certificatePEM(c)}, nil
 }
 
-// issue returns a server's certificate for its addresses and names.
-func (a *authority) issue(addresses []netip.Addr, names []string) (tls.Certificate, error) {
+// Issue signs a certificate that is valid now, after a change.
+func (a *Authority) Issue(change func(*x509.Certificate)) (tls.Certificate, error) {
+	return sign(&a.certificate, change)
+}
+
+// sign makes a certificate, signed by another or by itself. It is valid for a day,
+// and was yesterday: clocks may be set back.
+func sign(by *tls.Certificate, change func(*x509.Certificate)) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	template := newTemplate("lab server")
-	template.DNSNames = names
-	for _, address := range addresses {
-		template.IPAddresses = append(template.IPAddresses, address.AsSlice())
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
-}
-
-// newTemplate is valid for a day, and was yesterday: clocks may be set back.
-func newTemplate(name string) *x509.Certificate {
 	now := time.Now()
-	return &x509.Certificate{
+	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      pkix.Name{CommonName: name},
+		Subject:      pkix.Name{CommonName: "the lab's"},
 		NotBefore:    now.Add(-24 * time.Hour),
 		NotAfter:     now.Add(24 * time.Hour),
 	}
+	change(template)
+	parent, signer := template, any(key)
+	if by != nil {
+		parent, signer = by.Leaf, by.PrivateKey
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
+}
+
+func certificatePEM(c tls.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})
+}
+
+// KeyPEM is the key of a certificate, after the certificate itself.
+func KeyPEM(c tls.Certificate) (certificate, key []byte, err error) {
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	return certificatePEM(c), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
 }

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -11,54 +10,45 @@ import (
 	"golang.zx2c4.com/wireguard/conn"
 )
 
-// udpBind is WireGuard's way to its UDP port, in a namespace. WireGuard's own
-// one opens it in whatever namespace the thread is in, and reads 128 packets at
-// once: 16 MB of buffers for each end of each tunnel.
+// udpBind is WireGuard's way to its UDP port, in a namespace, by IPv4. WireGuard's
+// own one opens it in whatever namespace the thread is in, and reads 128 packets
+// at once: 16 MB of buffers for each end of each tunnel.
 type udpBind struct {
 	ns *namespace
 
 	mu     sync.Mutex
-	v4, v6 *net.UDPConn
+	socket *net.UDPConn
 }
 
 // socketBuffer holds what arrives while WireGuard is busy.
 const socketBuffer = 4 << 20
 
-// Open opens the port for IPv4 and IPv6.
+// Open opens the port.
 func (b *udpBind) Open(port uint16) ([]conn.ReceiveFunc, uint16, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.v4 != nil {
+	if b.socket != nil {
 		return nil, 0, conn.ErrBindAlreadyOpen
 	}
-	err := b.ns.do(func() (err error) {
-		if b.v4, err = listenUDP("udp4", port); err != nil {
+	err := b.ns.do(func() error {
+		c, err := net.ListenPacket("udp4", ":"+strconv.Itoa(int(port)))
+		if err != nil {
 			return err
 		}
-		b.v6, err = listenUDP("udp6", port)
-		return err
+		b.socket = c.(*net.UDPConn)
+		b.socket.SetReadBuffer(socketBuffer)
+		if raw, err := b.socket.SyscallConn(); err == nil {
+			// Beyond the system's limit, where that is allowed.
+			raw.Control(func(fd uintptr) {
+				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer)
+			})
+		}
+		return nil
 	})
 	if err != nil {
-		b.closeLocked()
 		return nil, 0, err
 	}
-	return []conn.ReceiveFunc{receive(b.v4), receive(b.v6)}, port, nil
-}
-
-func listenUDP(network string, port uint16) (*net.UDPConn, error) {
-	c, err := net.ListenPacket(network, ":"+strconv.Itoa(int(port)))
-	if err != nil {
-		return nil, err
-	}
-	u := c.(*net.UDPConn)
-	u.SetReadBuffer(socketBuffer)
-	if raw, err := u.SyscallConn(); err == nil {
-		// Beyond the system's limit, where that is allowed.
-		raw.Control(func(fd uintptr) {
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer)
-		})
-	}
-	return u, nil
+	return []conn.ReceiveFunc{receive(b.socket)}, port, nil
 }
 
 func receive(c *net.UDPConn) conn.ReceiveFunc {
@@ -73,18 +63,12 @@ func receive(c *net.UDPConn) conn.ReceiveFunc {
 }
 
 // Close closes the port.
-func (b *udpBind) Close() error {
+func (b *udpBind) Close() (err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.closeLocked()
-}
-
-func (b *udpBind) closeLocked() (err error) {
-	for _, c := range []**net.UDPConn{&b.v4, &b.v6} {
-		if *c != nil {
-			err = errors.Join(err, (*c).Close())
-			*c = nil
-		}
+	if b.socket != nil {
+		err = b.socket.Close()
+		b.socket = nil
 	}
 	return err
 }
@@ -92,10 +76,7 @@ func (b *udpBind) closeLocked() (err error) {
 // Send sends packets to one endpoint.
 func (b *udpBind) Send(packets [][]byte, to conn.Endpoint) error {
 	b.mu.Lock()
-	c := b.v4
-	if to.DstIP().Is6() {
-		c = b.v6
-	}
+	c := b.socket
 	b.mu.Unlock()
 	if c == nil {
 		return net.ErrClosed

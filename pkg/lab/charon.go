@@ -19,13 +19,6 @@ const (
 	viciSocket  = "/run/charon.vici"
 )
 
-var ipsecPrograms = []program{
-	{charonPath, "strongswan-charon"},
-	{swanctlPath, "strongswan-swanctl"},
-	{"/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so", "libcharon-extra-plugins"},
-	{"/usr/lib/ipsec/plugins/libstrongswan-gcm.so", "libstrongswan-standard-plugins"},
-}
-
 // charon is a strongSwan daemon in a gateway's namespace. Its /run and its
 // configuration are in memory, in a file system view of its own, at their usual
 // paths: the AppArmor profiles of the distributions know no others.

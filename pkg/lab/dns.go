@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -11,107 +10,101 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// DNSMode is how a name server behaves.
-type DNSMode int
+// NameServer answers a query, over UDP; nil is silence.
+type NameServer func(query dnsmessage.Message) []byte
 
-// A name server that works, and three that do not.
-const (
-	DNSAnswers DNSMode = iota
-	DNSSilent          // answers nothing
-	DNSRefuses         // answers "refused"
-	DNSGarbage         // answers what is no DNS message
-)
+// SilentNames answers nothing.
+func SilentNames(dnsmessage.Message) []byte { return nil }
 
-// DNS is a small name server, over UDP.
-type DNS struct {
-	conn    net.PacketConn
-	records map[string][]netip.Addr
+// RefusedNames refuses each query.
+var RefusedNames = Names(func(m *dnsmessage.Message) { m.RCode = dnsmessage.RCodeRefused })
 
-	mu    sync.Mutex
-	mode  DNSMode
-	delay time.Duration
+// Names answers with the query after a change.
+func Names(change func(*dnsmessage.Message)) NameServer {
+	return func(m dnsmessage.Message) []byte {
+		m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+		change(&m)
+		text, err := m.Pack()
+		if err != nil {
+			return nil
+		}
+		return text
+	}
 }
 
-// ServeDNS runs a name server at the site's gateway, on one of its addresses.
-// The records lead from names, without a final dot, to addresses; other names do
-// not exist.
-func (s *Site) ServeDNS(address netip.Addr, records map[string][]netip.Addr) (*DNS, error) {
-	d := &DNS{records: records}
-	err := s.Gateway.Do(func() (err error) {
-		d.conn, err = net.ListenPacket("udp", netip.AddrPortFrom(address, 53).String())
-		return err
+// Zone leads from names, without a final dot, to addresses; other names do not
+// exist.
+func Zone(records map[string][]netip.Addr) NameServer {
+	return Names(func(m *dnsmessage.Message) {
+		q := m.Questions[0]
+		addresses, known := records[strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))]
+		if !known {
+			m.RCode = dnsmessage.RCodeNameError
+		}
+		AddAddresses(m, q.Name, addresses...)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("name server at %s: %w", s.Name, err)
+}
+
+// AddAddresses adds those to the answers that are of the family asked for.
+func AddAddresses(m *dnsmessage.Message, name dnsmessage.Name, addresses ...netip.Addr) {
+	h := dnsmessage.ResourceHeader{Name: name, Class: dnsmessage.ClassINET, TTL: 60, Type: m.Questions[0].Type}
+	for _, a := range addresses {
+		switch {
+		case h.Type == dnsmessage.TypeA && a.Is4():
+			m.Answers = append(m.Answers, dnsmessage.Resource{Header: h, Body: &dnsmessage.AResource{A: a.As4()}})
+		case h.Type == dnsmessage.TypeAAAA && a.Is6():
+			m.Answers = append(m.Answers, dnsmessage.Resource{Header: h, Body: &dnsmessage.AAAAResource{AAAA: a.As16()}})
+		}
 	}
-	go d.serve()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.services = append(s.services, d.conn)
+}
+
+// DNS is a name server that runs.
+type DNS struct {
+	mu     sync.Mutex
+	server NameServer
+	delay  time.Duration
+}
+
+// ServeDNS runs a name server for these records at the site's gateway, on one of
+// its addresses.
+func (s *Site) ServeDNS(address netip.Addr, records map[string][]netip.Addr) (*DNS, error) {
+	return s.Gateway.ServeNames(address, Zone(records))
+}
+
+// ServeNames runs a name server at a node until the node is closed.
+func (n *Node) ServeNames(address netip.Addr, s NameServer) (*DNS, error) {
+	d := &DNS{server: s}
+	at := netip.AddrPortFrom(address, 53).String()
+	var udp net.PacketConn
+	if err := n.Do(func() (err error) { udp, err = net.ListenPacket("udp", at); return err }); err != nil {
+		return nil, err
+	}
+	n.Defer(udp)
+	go func() {
+		buffer := make([]byte, 4096)
+		for {
+			size, from, err := udp.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(buffer[:size]) != nil || len(m.Questions) != 1 {
+				continue
+			}
+			d.mu.Lock()
+			server, delay := d.server, d.delay
+			d.mu.Unlock()
+			if answer := server(m); answer != nil {
+				time.AfterFunc(delay, func() { udp.WriteTo(answer, from) })
+			}
+		}
+	}()
 	return d, nil
 }
 
-// Set changes how the server behaves, and how long it takes to answer.
-func (d *DNS) Set(mode DNSMode, delay time.Duration) {
+// Set changes the server, and how long it takes to answer.
+func (d *DNS) Set(s NameServer, delay time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.mode, d.delay = mode, delay
-}
-
-func (d *DNS) serve() {
-	buffer := make([]byte, 4096)
-	for {
-		n, from, err := d.conn.ReadFrom(buffer)
-		if err != nil {
-			return
-		}
-		d.mu.Lock()
-		mode, delay := d.mode, d.delay
-		d.mu.Unlock()
-		if answer := d.answer(buffer[:n], mode); answer != nil {
-			time.AfterFunc(delay, func() { d.conn.WriteTo(answer, from) })
-		}
-	}
-}
-
-// answer returns the answer to a query, or nil for none.
-func (d *DNS) answer(query []byte, mode DNSMode) []byte {
-	var m dnsmessage.Message
-	if mode == DNSSilent || m.Unpack(query) != nil || len(m.Questions) != 1 {
-		return nil
-	}
-	if mode == DNSGarbage {
-		return []byte("garbage")
-	}
-	m.Response, m.RecursionAvailable = true, true
-	m.Additionals = nil
-	if mode == DNSRefuses {
-		m.RCode = dnsmessage.RCodeRefused
-	} else {
-		d.fill(&m)
-	}
-	answer, err := m.Pack()
-	if err != nil {
-		return nil
-	}
-	return answer
-}
-
-// fill answers the question from the records.
-func (d *DNS) fill(m *dnsmessage.Message) {
-	q := m.Questions[0]
-	addresses, known := d.records[strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))]
-	if !known {
-		m.RCode = dnsmessage.RCodeNameError
-		return
-	}
-	for _, a := range addresses {
-		header := dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: dnsmessage.ClassINET, TTL: 60}
-		switch {
-		case q.Type == dnsmessage.TypeA && a.Is4():
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: a.As4()}})
-		case q.Type == dnsmessage.TypeAAAA && a.Is6():
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: a.As16()}})
-		}
-	}
+	d.server, d.delay = s, delay
 }

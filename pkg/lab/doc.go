@@ -5,11 +5,12 @@
 // [Conditions] that may change while it runs. A [Site] is one organisation:
 // a gateway on that internet, machines behind it and, where wanted, a host
 // inside where the checks run. A [Tunnel] joins two gateways; there
-// are several [Kinds]. [SevenTunnels] raises the seven that the checks are for.
+// are several [Kinds]. [NewPair] raises one of a kind between two sites, and
+// [SevenTunnels] the seven that the checks are for.
 //
 // Everything lives in one process and in namespaces without a name, and the
 // programs of a tunnel end with the process, so nothing is left when it ends,
 // however it ends. Nothing in the lab has a way out to the real internet.
 //
-// A program that uses the package calls its main function through [Run].
+// A program that uses the package calls its main function through [Main] or [Run].
 package lab

@@ -5,6 +5,8 @@ import (
 	"fmt"
 )
 
+// What one kind of tunnel does and the others do not.
+
 // Idle lets a WireGuard tunnel fall asleep: the near end forgets its keys and
 // sends nothing of its own, as it does after some minutes without traffic. The
 // first packet that is sent into it wakes it up.
@@ -13,10 +15,6 @@ func (t *Tunnel) Idle() error {
 	if !ok {
 		return fmt.Errorf("only WireGuard falls asleep: %w", errors.ErrUnsupported)
 	}
-	return e.idle()
-}
-
-func (e *wireGuardEnd) idle() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.device == nil {
@@ -30,24 +28,21 @@ func (e *wireGuardEnd) idle() error {
 	return nil
 }
 
-// WrongSecret restarts the near end of an IPsec tunnel with a pre-shared key
-// that the far end does not have. Up, after Down, brings the right one back.
-func (t *Tunnel) WrongSecret() error {
+// Rekey makes a new child SA in the old one's place of an IPsec tunnel while traffic
+// goes on, and returns when both ends have it.
+func (t *Tunnel) Rekey() error {
 	e, ok := t.near.(*ipsecEnd)
 	if !ok {
-		return fmt.Errorf("only IPsec has a pre-shared key: %w", errors.ErrUnsupported)
+		return fmt.Errorf("only IPsec makes new keys when it is asked to: %w", errors.ErrUnsupported)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	right := e.secret
-	defer func() { e.secret = right }()
-	e.stop()
-	e.secret = "not the right one"
-	if err := e.run(); err != nil {
+	if e.charon == nil {
+		return errDown
+	}
+	mark := e.charon.daemon.mark()
+	if err := e.charon.swanctl("--rekey", "--child", "net"); err != nil {
 		return err
 	}
-	if e.initiate() == nil {
-		return errors.New("the far end takes a wrong key")
-	}
-	return nil
+	return e.charon.daemon.await("CHILD_SA closed", mark, handshakeTime)
 }

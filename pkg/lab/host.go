@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"slices"
 
 	"github.com/vishvananda/netlink"
@@ -10,7 +12,7 @@ import (
 
 // addHost makes the host inside, joined to the gateway by a virtual cable.
 func (s *Site) addHost() error {
-	host, err := newNode()
+	host, err := NewNode()
 	if err != nil {
 		return err
 	}
@@ -25,66 +27,31 @@ func (s *Site) addHost() error {
 	if err != nil {
 		return fmt.Errorf("cable to the host: %w", err)
 	}
-	if err := s.Gateway.Do(s.joinGateway); err != nil {
+	err = s.Gateway.Do(func() error {
+		_, err := join(lan, s.GatewayAddrs, slices.Concat(s.HostAddrs, s.HostPublic))
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return host.Do(s.joinHost)
 }
 
 // StopInside makes the near gateway dead as seen from the inside host: what the
-// host sends still leaves, and nobody answers, not even for the hardware
-// address. The gateway's end of the cable goes to a namespace without addresses.
-// Taken down instead, it would let the host's kernel know.
+// host sends still leaves, and nobody answers, not even for the hardware address.
+// The cable taken down would let the host's kernel know. It needs nft.
 func (s *Site) StopInside() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.limbo != nil {
-		return nil
-	}
-	limbo, err := newNamespace()
-	if err != nil {
-		return err
-	}
-	if err := moveLAN(s.Gateway.ns, limbo); err != nil {
-		limbo.close()
-		return err
-	}
-	s.limbo = limbo
-	return limbo.do(func() error {
-		_, err := join(lan, nil, nil)
-		return err
-	})
+	return s.nft("add table netdev dead; add chain netdev dead in { type filter hook ingress device " + lan + " priority 0; policy drop; }")
 }
 
-// StartInside brings the near gateway back. The addresses and routes of its end
-// of the cable were lost on the way and are made anew.
-func (s *Site) StartInside() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.limbo == nil {
-		return nil
-	}
-	if err := moveLAN(s.limbo, s.Gateway.ns); err != nil {
-		return err
-	}
-	s.limbo.close()
-	s.limbo = nil
-	return s.Gateway.Do(s.joinGateway)
-}
+// StartInside brings the near gateway back.
+func (s *Site) StartInside() error { return s.nft("delete table netdev dead") }
 
-func moveLAN(from, to *namespace) error {
-	return from.do(func() error {
-		link, err := netlink.LinkByName(lan)
-		if err != nil {
-			return err
-		}
-		return netlink.LinkSetNsFd(link, int(to.file.Fd()))
-	})
-}
-
-// joinGateway brings up the gateway's side.
-func (s *Site) joinGateway() error {
-	_, err := join(lan, s.GatewayAddrs, slices.Concat(s.HostAddrs, s.HostPublic))
+func (s *Site) nft(commands string) error {
+	r, err := s.Gateway.Run(exec.Command("nft", commands))
+	if err == nil && r.Code != 0 {
+		err = errors.New("nft: " + r.Stderr)
+	}
 	return err
 }
 

@@ -9,15 +9,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// The relay's own addresses: where its ICMP errors come from.
+var (
+	relay4 = netip.MustParseAddr("192.0.2.254")
+	relay6 = netip.MustParseAddr("2001:db8::fe")
+)
+
 // Internet is a relay that passes IP packets between sites by their
 // destination address. A packet to an address that no site has vanishes.
 type Internet struct {
-	authority *authority
+	authority *Authority
 	stop      chan struct{}
 	running   sync.WaitGroup
 
 	mu      sync.Mutex
-	seed    uint64
 	sites   []*Site
 	tunnels []*Tunnel
 	routes  map[netip.Prefix]*Site
@@ -26,14 +31,13 @@ type Internet struct {
 
 // NewInternet returns an internet without sites.
 func NewInternet() (*Internet, error) {
-	ca, err := newAuthority()
+	ca, err := NewAuthority()
 	if err != nil {
 		return nil, err
 	}
 	return &Internet{
 		authority: ca,
 		stop:      make(chan struct{}),
-		seed:      1,
 		routes:    make(map[netip.Prefix]*Site),
 		paths:     make(map[[2]*Site]*path),
 	}, nil
@@ -41,7 +45,7 @@ func NewInternet() (*Internet, error) {
 
 // CA returns the certificate, in PEM, of the authority that signs the
 // certificates of the lab's HTTPS servers.
-func (i *Internet) CA() []byte { return i.authority.pem }
+func (i *Internet) CA() []byte { return i.authority.PEM }
 
 // Set changes the conditions for packets from one site to another, one way.
 func (i *Internet) Set(from, to *Site, c Conditions) { i.path(from, to).set(c) }
@@ -51,17 +55,6 @@ func (i *Internet) Set(from, to *Site, c Conditions) { i.path(from, to).set(c) }
 func (i *Internet) SetBoth(a, b *Site, c Conditions) {
 	i.Set(a, b, c)
 	i.Set(b, a, c)
-}
-
-// Seed begins the random sequences of loss and jitter anew. The same seed gives
-// the same sequence on each way.
-func (i *Internet) Seed(seed uint64) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.seed = seed
-	for _, p := range i.paths {
-		p.seed(seed)
-	}
 }
 
 // Close takes down the tunnels and the sites and everything in them.
@@ -109,9 +102,9 @@ func (i *Internet) read(s *Site) {
 		if err != nil {
 			return
 		}
-		p := packet(buffer[:n])
-		if to := i.route(s, p.destination()); to != nil {
-			i.path(s, to).send(bytes.Clone(p))
+		p, ok := ParsePacket(bytes.Clone(buffer[:n]))
+		if to := i.route(s, p.To); ok && to != nil {
+			i.path(s, to).send(p)
 		}
 	}
 }
@@ -139,7 +132,7 @@ func (i *Internet) path(from, to *Site) *path {
 	key := [2]*Site{from, to}
 	p := i.paths[key]
 	if p == nil {
-		p = newPath(from, to, i.seed)
+		p = newPath(from, to)
 		i.paths[key] = p
 		i.running.Go(func() { p.deliver(i.stop) })
 	}

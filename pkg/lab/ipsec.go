@@ -15,19 +15,15 @@ import (
 // The near gateway keeps the tunnel up: it notices in some five seconds that
 // the far one is dead, and asks for it until it is back.
 func (i *Internet) IPsec(near, far *Site) (*Tunnel, error) {
-	if err := installed(ipsecPrograms); err != nil {
-		return nil, err
-	}
 	a, b, err := newIPsecEnds(near, far)
 	if err != nil {
 		return nil, err
 	}
-	t, err := i.raise(&Tunnel{Near: near, Far: far, near: a, far: b})
-	if err != nil {
-		return nil, fmt.Errorf("IPsec from %s to %s: %w", near.Name, far.Name, err)
+	t, err := i.raise("IPsec", &Tunnel{Near: near, Far: far, near: a, far: b})
+	if err == nil {
+		t.Interface = a.name
 	}
-	t.Interface = a.name
-	return t, nil
+	return t, err
 }
 
 type ipsecEnd struct {
@@ -100,31 +96,6 @@ func (e *ipsecEnd) down() error {
 	defer e.mu.Unlock()
 	e.stop()
 	return nil
-}
-
-// rekey makes a new child SA in the old one's place.
-func (e *ipsecEnd) rekey() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.charon == nil {
-		return errDown
-	}
-	mark := e.charon.daemon.mark()
-	if err := e.charon.swanctl("--rekey", "--child", "net"); err != nil {
-		return err
-	}
-	return e.charon.daemon.await("CHILD_SA closed", mark, handshakeTime)
-}
-
-// closeChild takes the child SA away. The daemon makes it again only when the
-// far end took it.
-func (e *ipsecEnd) closeChild() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.charon == nil {
-		return errDown
-	}
-	return e.charon.swanctl("--terminate", "--child", "net")
 }
 
 func (e *ipsecEnd) stop() {

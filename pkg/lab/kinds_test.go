@@ -1,275 +1,135 @@
 package lab_test
 
 import (
-	"context"
 	"errors"
-	"net/netip"
-	"strings"
+	"net"
 	"testing"
-	"time"
 
 	"checkvpn/pkg/lab"
 )
 
-// overEach runs a test over each kind of tunnel.
-func overEach(t *testing.T, test func(*testing.T, *pair)) {
-	t.Parallel()
-	for _, kind := range lab.Kinds() {
-		t.Run(kind.Name, func(t *testing.T) { test(t, newPairOver(t, kind)) })
-	}
+func hasInterface(n *lab.Node, name string) (has bool) {
+	n.Do(func() error {
+		_, err := net.InterfaceByName(name)
+		has = err == nil
+		return nil
+	})
+	return has
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// mustComeBack waits until an address answers again.
-func mustComeBack(t *testing.T, n *lab.Node, to string, limit time.Duration) {
-	t.Helper()
-	for end := time.Now().Add(limit); time.Now().Before(end); {
-		if a := echo(t, n, to, 64, 100*time.Millisecond); a.echo {
-			return
-		}
-	}
-	t.Fatalf("%s does not answer %v later", to, limit)
-}
-
+// TestKinds has what the verdicts over a tunnel do not see.
 func TestKinds(t *testing.T) {
 	overEach(t, func(t *testing.T, p *pair) {
-		host := p.near.Node
-		for _, to := range []string{one, one6, two, web, peer, peer6} {
-			mustAnswer(t, host, to)
+		host := p.Near.Node
+		mustAnswer(t, host, one, one6, other, peer, peer6, "fd00:1::1")
+		mustAnswer(t, p.Near.Gateway, one, one6)
+		mustAnswer(t, p.Far.Gateway, lab.PairHost, "fd00:1::20")
+		mustBeSilent(t, host, nobody)
+		must(t, p.Tunnel.SetMTU(1380))
+		if !passes(t, host, one, 1380) || passes(t, host, one, 1381) {
+			t.Error("not these sizes pass")
 		}
-		mustAnswer(t, p.near.Gateway, one)
-		mustAnswer(t, p.near.Gateway, one6)
-		mustAnswer(t, p.far.Gateway, "10.1.0.20")
-		mustAnswer(t, p.far.Gateway, "fd00:1::20")
-		mustBeSilent(t, host, "10.2.0.99")
-		mustConnect(t, p)
-
-		must(t, p.tunnel.SetMTU(1380))
-		if a := echo(t, host, one, 1380, 5*time.Second); !a.echo {
-			t.Errorf("1380 bytes: %v", a)
-		}
-		if a := mustBeICMP(t, host, one, 1381, 3, 4); a.info != 1380 {
-			t.Errorf("the gateway says that %d bytes pass", a.info)
-		}
-
 		for range 2 {
-			must(t, p.tunnel.Down())
-			must(t, p.tunnel.Down()) // again: no error
-			if hasInterface(t, p.near.Gateway, p.tunnel.Interface) {
-				t.Errorf("%s is still there", p.tunnel.Interface)
+			must(t, p.Tunnel.Down())
+			must(t, p.Tunnel.Down()) // again: no error
+			if hasInterface(p.Near.Gateway, p.Tunnel.Interface) {
+				t.Errorf("%s is still there", p.Tunnel.Interface)
 			}
-			mustBeSilent(t, host, one)
-			mustBeSilent(t, host, one6)
+			// Inner addresses mean nothing on the internet: the tunnel is the only way.
+			mustBeSilent(t, host, one, one6)
 			mustAnswer(t, host, peer)
-			must(t, p.tunnel.Up())
-			must(t, p.tunnel.Up())
-			mustAnswer(t, host, one)
-			mustAnswer(t, host, one6)
+			must(t, p.Tunnel.Up())
+			must(t, p.Tunnel.Up())
+			mustAnswer(t, host, one, one6)
 		}
 		// A machine's address may be where the tunnel's routes say they are from.
-		must(t, p.far.StopGroup("numbers"))
-		mustAnswer(t, host, web)
+		must(t, p.Far.StopGroup("a"))
+		mustAnswer(t, host, other)
+		// To raise a tunnel ends, also if nobody is there.
+		must(t, p.Tunnel.Down())
+		p.Set(p.Far, p.Near, lab.Conditions{Cut: true})
+		if p.Tunnel.Up() == nil {
+			t.Error("it comes up alone")
+		}
 	})
 }
 
-func mustConnect(t *testing.T, p *pair) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	for _, to := range lab.Addrs(one, one6) {
-		conn, err := p.near.Dial(ctx, "tcp", netip.AddrPortFrom(to, 5432).String())
+func TestTwoTunnelsOfOneGateway(t *testing.T) {
+	overEach(t, func(t *testing.T, p *pair) {
+		const there = "10.3.0.254"
+		far, err := p.AddSite(lab.SiteConfig{Name: "other", Public: lab.Addrs("203.0.113.1"), Networks: lab.Prefixes("10.3.0.0/24"), GatewayAddrs: lab.Addrs(there)})
 		must(t, err)
-		conn.Close()
-	}
-}
-
-// Each kind notices in some seven seconds that the other end is dead.
-const noticed = 8500 * time.Millisecond
-
-func keys(t *testing.T, p *pair) string {
-	t.Helper()
-	keys, err := p.tunnel.Keys()
-	must(t, err)
-	return keys
-}
-
-func TestCut(t *testing.T) {
-	overEach(t, func(t *testing.T, p *pair) {
-		before := keys(t, p)
-		p.SetBoth(p.near, p.far, lab.Conditions{Cut: true})
-		mustBeSilent(t, p.near.Node, one)
-		time.Sleep(noticed)
-		p.SetBoth(p.near, p.far, lab.Conditions{})
-		mustComeBack(t, p.near.Node, one, 10*time.Second)
-		mustComeBack(t, p.near.Node, one6, time.Second)
-		if keys(t, p) == before && p.kind != "wireguard" { // which has no notion of a dead end
-			t.Error("the tunnel is still the same")
-		}
-	})
-}
-
-func TestCutTunnels(t *testing.T) {
-	overEach(t, func(t *testing.T, p *pair) {
-		before := keys(t, p)
-		p.SetBoth(p.near, p.far, lab.Conditions{CutTunnels: true})
-		for end := time.Now().Add(noticed); time.Now().Before(end); {
-			mustBeSilent(t, p.near.Node, one)
-			mustAnswer(t, p.near.Node, peer)
-		}
-		p.SetBoth(p.near, p.far, lab.Conditions{})
-		mustComeBack(t, p.near.Node, one, 10*time.Second)
-		if keys(t, p) != before && p.kind == "ipsec" {
-			t.Error("IKE was to stay alive, yet the tunnel is another")
-		}
-	})
-}
-
-func TestNoAnswerInBoundedTime(t *testing.T) {
-	overEach(t, func(t *testing.T, p *pair) {
-		must(t, p.tunnel.Down())
-		p.Set(p.far, p.near, lab.Conditions{Cut: true})
-		start := time.Now()
-		err := p.tunnel.Up()
-		if took := time.Since(start); err == nil || took > 10*time.Second {
-			t.Errorf("after %v: %v", took, err)
-		}
-		p.Set(p.far, p.near, lab.Conditions{})
-		must(t, p.tunnel.Up())
-		mustAnswer(t, p.near.Node, one)
+		second, err := p.kind.Raise(p.Internet, p.Near, far)
+		must(t, err)
+		mustAnswer(t, p.Near.Node, one, there)
+		must(t, p.Tunnel.Down())
+		mustBeSilent(t, p.Near.Node, one)
+		mustAnswer(t, p.Near.Node, there)
+		must(t, p.Tunnel.Up())
+		must(t, second.Down())
+		mustAnswer(t, p.Near.Node, one)
+		mustBeSilent(t, p.Near.Node, there)
 	})
 }
 
 func TestRekey(t *testing.T) {
 	overEach(t, func(t *testing.T, p *pair) {
-		before := keys(t, p)
-		rekeyed := make(chan error, 1)
-		var sent, answered int
-		must(t, p.near.Do(func() error {
-			pinger, err := newPinger(lab.Addrs(one)[0], time.Second)
-			if err != nil {
-				return err
-			}
-			defer pinger.close()
-			go func() { rekeyed <- p.tunnel.Rekey() }()
-			for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end) || len(rekeyed) == 0; sent++ {
-				if err := pinger.send(uint16(sent), 64); err != nil {
-					return err
-				}
-				time.Sleep(20 * time.Millisecond)
-				answered += pinger.answered()
-			}
-			time.Sleep(quiet)
-			answered += pinger.answered()
-			return nil
-		}))
-		must(t, <-rekeyed)
-		if lost := sent - answered; lost > 3 {
-			t.Errorf("%d of %d lost", lost, sent)
-		}
-		if keys(t, p) == before {
-			t.Error("the keys are still the same")
-		}
-		must(t, p.tunnel.Down())
-		if p.tunnel.Rekey() == nil {
-			t.Error("no error while the tunnel is down")
-		}
-	})
-}
-
-func TestCloseChild(t *testing.T) {
-	overEach(t, func(t *testing.T, p *pair) {
-		if p.kind != "ipsec" {
-			if err := p.tunnel.CloseChild(); !errors.Is(err, errors.ErrUnsupported) {
+		if p.kind.Name != "ipsec" {
+			if err := p.Tunnel.Rekey(); !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("%v, want it unsupported", err)
 			}
 			return
 		}
-		must(t, p.tunnel.CloseChild())
-		for end := time.Now().Add(noticed); time.Now().Before(end); {
-			mustBeSilent(t, p.near.Node, one)
-		}
-		mustAnswer(t, p.near.Node, peer)
-		must(t, p.tunnel.Up())
-		mustAnswer(t, p.near.Node, one)
-		must(t, p.tunnel.Down())
-		if p.tunnel.CloseChild() == nil {
-			t.Error("no error while the tunnel is down")
-		}
-	})
-}
-
-func TestBypass(t *testing.T) {
-	overEach(t, func(t *testing.T, p *pair) {
-		third, err := p.AddSite(lab.SiteConfig{Name: "third", Public: lab.Addrs("203.0.113.1")})
+		before, err := p.Tunnel.Keys()
 		must(t, err)
-		host := p.near.Node
-		must(t, p.tunnel.Down())
-		must(t, p.tunnel.Bypass())
-		must(t, p.tunnel.Bypass()) // again: no error
-		for _, to := range []string{one, one6, peer} {
-			mustAnswer(t, host, to)
-			mustAnswer(t, p.near.Gateway, to)
+		must(t, p.Tunnel.Rekey())
+		mustAnswer(t, p.Near.Node, one)
+		if after, err := p.Tunnel.Keys(); after == before || err != nil {
+			t.Errorf("the keys are still the same: %v", err)
 		}
-		mustAnswer(t, p.far.Gateway, "10.1.0.20")
-		mustConnect(t, p)
-		mustBeSilent(t, third.Node, one)
-		must(t, p.tunnel.Restore())
-		must(t, p.tunnel.Restore())
-		mustBeSilent(t, host, one)
-		mustBeSilent(t, host, one6)
-		must(t, p.tunnel.Up())
-		mustAnswer(t, host, one)
-
-		// The tunnel stands, and nothing uses it.
-		must(t, p.tunnel.Bypass())
-		p.SetBoth(p.near, p.far, lab.Conditions{CutTunnels: true})
-		mustAnswer(t, host, one)
-		must(t, p.tunnel.Restore())
-		mustBeSilent(t, host, one)
-		p.SetBoth(p.near, p.far, lab.Conditions{})
-		mustComeBack(t, host, one, 5*time.Second)
 	})
 }
 
-func TestTwoTunnelsOfOneGateway(t *testing.T) {
-	t.Parallel()
-	for _, kind := range lab.Kinds() {
-		t.Run(kind.Name, func(t *testing.T) {
-			p := newPairOver(t, kind)
-			other, err := p.AddSite(lab.SiteConfig{
-				Name:         "other",
-				Public:       lab.Addrs("203.0.113.1"),
-				Networks:     lab.Prefixes("10.3.0.0/24"),
-				GatewayAddrs: lab.Addrs("10.3.0.254"),
-			})
-			must(t, err)
-			second, err := kind.Raise(p.Internet, p.near, other)
-			must(t, err)
-			mustAnswer(t, p.near.Node, one)
-			mustAnswer(t, p.near.Node, "10.3.0.254")
-			must(t, p.tunnel.Down())
-			mustBeSilent(t, p.near.Node, one)
-			mustAnswer(t, p.near.Node, "10.3.0.254")
-			must(t, p.tunnel.Up())
-			must(t, second.Down())
-			mustAnswer(t, p.near.Node, one)
-			mustBeSilent(t, p.near.Node, "10.3.0.254")
-		})
+func TestMachines(t *testing.T) {
+	p := newPair(t)
+	must(t, p.Far.StopMachine("a1"))
+	mustBeSilent(t, p.Near.Node, one, one6)
+	must(t, p.Far.RejectMachine("a1"))
+	mustBeSilent(t, p.Near.Node, one)
+	must(t, p.Far.StartMachine("a1"))
+	must(t, p.Far.StartMachine("a1")) // again: no error
+	mustAnswer(t, p.Near.Node, one, one6)
+	if p.Far.StopMachine("z1") == nil || p.Far.StopGroup("z") == nil {
+		t.Error("no error for a machine or group that does not exist")
+	}
+	twice := lab.Machine{Name: "m", Addrs: lab.Addrs("10.1.0.1"), TCP: []uint16{1, 1}}
+	if _, err := p.AddSite(lab.SiteConfig{Name: "m", Public: lab.Addrs("192.0.2.9"), Machines: []lab.Machine{twice}}); err == nil {
+		t.Error("no error for a port that is used twice")
 	}
 }
 
-func TestInstalled(t *testing.T) {
-	if err := lab.Installed("/proc/self/exe", "any"); err != nil {
-		t.Error(err)
+// TestSevenTunnels has what the checks of the demo do not see.
+func TestSevenTunnels(t *testing.T) {
+	w, err := lab.SevenTunnels()
+	must(t, err)
+	defer w.Close()
+	if len(w.VPNs) != 7 || w.VPN(lab.DR, "nowhere") != nil {
+		t.Errorf("%d tunnels", len(w.VPNs))
 	}
-	err := lab.Installed("/no/such/program", "its-package")
-	if err == nil || !strings.HasSuffix(err.Error(), "apt-get install -y --no-install-recommends its-package") {
-		t.Errorf("got %v", err)
+	for _, v := range w.VPNs {
+		all := []string{v.NearGateway.String(), v.Peer.String()}
+		for _, m := range v.Far.Machines {
+			for _, a := range m.Addrs {
+				all = append(all, a.String())
+			}
+		}
+		mustAnswer(t, v.Near.Node, all...)
 	}
+	v := w.VPN(lab.Licensing, "production")
+	must(t, v.Tunnel.Down())
+	mustBeSilent(t, v.Near.Node, "10.5.0.1")
+	// The same addresses in another environment, and another tunnel of the same
+	// site, do not care.
+	mustAnswer(t, w.VPN(lab.Licensing, "staging").Near.Node, "10.5.0.1")
+	mustAnswer(t, v.Near.Node, "10.3.9.1", "203.0.113.80")
 }

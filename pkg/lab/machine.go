@@ -3,7 +3,6 @@ package lab
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
@@ -18,9 +17,8 @@ type Machine struct {
 	Addrs []netip.Addr
 	Names []string // in the DNS, and in the certificate
 
-	TCP         []uint16     // ports that accept connections, and close them
-	HTTP, HTTPS []uint16     // ports that serve the handler
-	Handler     http.Handler // nil answers 200 to everything
+	TCP         []uint16 // ports that accept connections, and close them
+	HTTP, HTTPS []uint16 // ports that serve a page
 }
 
 // state is how a machine behaves.
@@ -39,29 +37,23 @@ type machine struct {
 }
 
 // StopMachine makes a machine silent, as if it had no power.
-func (s *Site) StopMachine(name string) error { return s.turn(silent, s.named(name)) }
+func (s *Site) StopMachine(name string) error { return s.turn(silent, named(name)) }
 
 // RejectMachine makes the gateway answer for a machine that it is
 // administratively prohibited, as a firewall does.
-func (s *Site) RejectMachine(name string) error { return s.turn(rejecting, s.named(name)) }
+func (s *Site) RejectMachine(name string) error { return s.turn(rejecting, named(name)) }
 
 // StartMachine makes a machine answer again.
-func (s *Site) StartMachine(name string) error { return s.turn(alive, s.named(name)) }
+func (s *Site) StartMachine(name string) error { return s.turn(alive, named(name)) }
 
 // StopGroup makes all machines of a group silent.
-func (s *Site) StopGroup(group string) error { return s.turn(silent, s.grouped(group)) }
-
-// RejectGroup is RejectMachine for all machines of a group.
-func (s *Site) RejectGroup(group string) error { return s.turn(rejecting, s.grouped(group)) }
+func (s *Site) StopGroup(group string) error { return s.turn(silent, grouped(group)) }
 
 // StartGroup makes all machines of a group answer again.
-func (s *Site) StartGroup(group string) error { return s.turn(alive, s.grouped(group)) }
+func (s *Site) StartGroup(group string) error { return s.turn(alive, grouped(group)) }
 
-func (s *Site) named(name string) func(*machine) bool {
-	return func(m *machine) bool { return m.Name == name }
-}
-
-func (s *Site) grouped(group string) func(*machine) bool {
+func named(name string) func(*machine) bool { return func(m *machine) bool { return m.Name == name } }
+func grouped(group string) func(*machine) bool {
 	return func(m *machine) bool { return m.Group == group }
 }
 

@@ -2,7 +2,6 @@ package lab_test
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -14,10 +13,5 @@ func TestMain(m *testing.M) {
 		os.Exit(program(task))
 	}
 	flag.Set("test.parallel", "8") // they mostly wait; the command line may say otherwise
-	code, err := lab.Run(m.Run)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	lab.Main(m.Run)
 }

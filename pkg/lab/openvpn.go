@@ -1,16 +1,10 @@
 package lab
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os/exec"
 	"strings"
 	"sync"
@@ -22,8 +16,6 @@ const (
 	openVPNPort = 1194
 )
 
-var openVPNPrograms = []program{{openVPNPath, "openvpn"}}
-
 // openVPNReady is what openvpn says each time that its tunnel stands.
 const openVPNReady = "Initialization Sequence Completed"
 
@@ -33,9 +25,6 @@ const openVPNReady = "Initialization Sequence Completed"
 // Interface and routes stay while the tunnel is dead. The near gateway notices
 // in six seconds and asks for the far one until it is back.
 func (i *Internet) OpenVPN(near, far *Site) (*Tunnel, error) {
-	if err := installed(openVPNPrograms); err != nil {
-		return nil, err
-	}
 	a, err := newOpenVPNEnd(near)
 	if err != nil {
 		return nil, err
@@ -46,11 +35,7 @@ func (i *Internet) OpenVPN(near, far *Site) (*Tunnel, error) {
 	}
 	a.peer, b.peer = b, a
 	a.initiates = true
-	t, err := i.raise(&Tunnel{Near: near, Far: far, Interface: a.name, near: a, far: b})
-	if err != nil {
-		return nil, fmt.Errorf("OpenVPN from %s to %s: %w", near.Name, far.Name, err)
-	}
-	return t, nil
+	return i.raise("OpenVPN", &Tunnel{Near: near, Far: far, Interface: a.name, near: a, far: b})
 }
 
 type openVPNEnd struct {
@@ -77,24 +62,15 @@ func newOpenVPNEnd(s *Site) (*openVPNEnd, error) {
 // newIdentity makes a key and a certificate for it. The other end knows the
 // certificate by its fingerprint, so nobody else has to sign it.
 func (e *openVPNEnd) newIdentity() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c, err := sign(nil, func(*x509.Certificate) {})
 	if err != nil {
 		return err
 	}
-	template := newTemplate("lab gateway")
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	e.certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	e.key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
-	hash := sha256.Sum256(der)
+	certificate, key, err := KeyPEM(c)
+	e.certificate, e.key = string(certificate), string(key)
+	hash := sha256.Sum256(c.Certificate[0])
 	e.fingerprint = strings.ReplaceAll(fmt.Sprintf("% X", hash[:]), " ", ":")
-	return nil
+	return err
 }
 
 func (e *openVPNEnd) up() error {
@@ -183,60 +159,12 @@ func (e *openVPNEnd) down() error {
 	return nil
 }
 
-// openvpn makes new keys after so many packets. When nothing else happens, it
-// looks at the count every fifteen seconds only.
-const (
-	renegotiateAfter = 1000
-	renegotiateTime  = 16 * time.Second
-)
-
-// rekey sends as many packets as that takes: there is no command for it, and a
-// restart would be a pause of a second.
-func (e *openVPNEnd) rekey() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.daemon == nil {
-		return errDown
-	}
-	mark := e.daemon.mark()
-	if err := e.site.Gateway.Do(e.spend); err != nil {
-		return err
-	}
-	if err := e.daemon.await("soft reset", mark, renegotiateTime); err != nil {
-		return err
-	}
-	return e.daemon.await("Control Channel:", mark, handshakeTime)
-}
-
-// spend sends twice as many packets to the far gateway. Some may get lost.
-func (e *openVPNEnd) spend() error {
-	to := e.peer.site.Networks[0].Masked().Addr()
-	if gateway := e.peer.site.GatewayAddrs; len(gateway) > 0 {
-		to = gateway[0]
-	}
-	const discard = 9
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, discard)))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	const atOnce = 20 // few, or packets of others would find the queues full
-	for range 2 * renegotiateAfter / atOnce {
-		for range atOnce {
-			conn.Write([]byte("lab"))
-		}
-		// The gateway answers that it has no such port.
-		conn.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
-		conn.Read(make([]byte, 1))
-	}
-	return nil
-}
-
 func (e *openVPNEnd) config() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `dev %s
 dev-type tun
 disable-dco
+proto udp4
 persist-tun
 persist-key
 ping 2
@@ -249,14 +177,8 @@ data-ciphers AES-128-GCM
 script-security 0
 verb 3
 `, e.name)
-	peer := e.peer.site.Public[0]
-	if peer.Is4() {
-		b.WriteString("proto udp4\n")
-	} else {
-		b.WriteString("proto udp6\n")
-	}
 	if e.initiates {
-		fmt.Fprintf(&b, "tls-client\nnobind\nremote %s %d\nreneg-pkts %d\n", peer, openVPNPort, renegotiateAfter)
+		fmt.Fprintf(&b, "tls-client\nnobind\nremote %s %d\n", e.peer.site.Public[0], openVPNPort)
 	} else {
 		fmt.Fprintf(&b, "tls-server\ndh none\nlport %d\n", openVPNPort)
 	}

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -10,21 +9,17 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// udp4 is an IPv4 packet with UDP ports and data.
-func udp4(from, to uint16, data ...byte) packet {
-	p := make(packet, 28)
-	p[0], p[9] = 0x45, 17
-	p[20], p[21], p[22], p[23] = byte(from>>8), byte(from), byte(to>>8), byte(to)
-	return append(p, data...)
+// udp is a packet of UDP, by IPv4 or IPv6.
+func udp(version int, from, to uint16, data ...byte) []byte {
+	header := make([]byte, 20)
+	if header[0], header[9] = 0x45, 17; version == 6 {
+		header = make([]byte, 40)
+		header[0], header[6] = 0x60, 17
+	}
+	return append(append(header, byte(from>>8), byte(from), byte(to>>8), byte(to), 0, 0, 0, 0), data...)
 }
 
-func udp6(from, to uint16, data ...byte) packet {
-	p := make(packet, 40)
-	p[0], p[6] = 0x60, 17
-	return append(p, udp4(from, to, data...)[20:]...)
-}
-
-func change(p packet, at int, b byte) packet {
+func changed(p []byte, at int, b byte) []byte {
 	p[at] = b
 	return p
 }
@@ -32,70 +27,61 @@ func change(p packet, at int, b byte) packet {
 func TestIsTunnel(t *testing.T) {
 	marker, key := []byte{0, 0, 0, 0, 1}, []byte{0, 0, 0, 1, 1}
 	for name, test := range map[string]struct {
-		p    packet
+		p    []byte
 		want bool
 	}{
-		"WireGuard":               {udp4(51820, 1), true},
-		"WireGuard, to":           {udp4(1, 51820), true},
-		"WireGuard, second":       {udp4(1, 51821), true},
-		"WireGuard over IPv6":     {udp6(1, 51820), true},
-		"next port":               {udp4(1, wireGuardPort+maxTunnels), false},
-		"OpenVPN":                 {udp4(1194, 1), true},
-		"IKE":                     {udp4(500, 500, key...), false},
-		"IKE through NAT":         {udp4(4500, 4500, marker...), false},
-		"ESP through NAT":         {udp4(4500, 4500, key...), true},
-		"keepalive through NAT":   {udp4(4500, 4500, 0xff), false},
-		"ESP":                     {change(udp4(0, 0), 9, 50), true},
-		"ESP over IPv6":           {change(udp6(0, 0), 6, 50), true},
-		"TCP":                     {change(udp4(51820, 51820), 9, 6), false},
-		"later fragment":          {change(udp4(51820, 51820), 7, 1), false},
-		"with options":            {append(change(udp4(0, 0), 0, 0x46)[:24], udp4(1, 51820)[20:]...), true},
-		"cut short":               {udp4(51820, 1)[:24], false},
-		"header longer than that": {change(udp4(51820, 1), 0, 0x4f), false},
+		"WireGuard":               {udp(4, 51820, 1), true},
+		"WireGuard, to":           {udp(4, 1, 51820), true},
+		"WireGuard, second":       {udp(4, 1, 51821), true},
+		"WireGuard over IPv6":     {udp(6, 1, 51820), true},
+		"next port":               {udp(4, 1, wireGuardPort+maxTunnels), false},
+		"OpenVPN":                 {udp(4, 1194, 1), true},
+		"IKE":                     {udp(4, 500, 500, key...), false},
+		"IKE through NAT":         {udp(4, 4500, 4500, marker...), false},
+		"ESP through NAT":         {udp(4, 4500, 4500, key...), true},
+		"keepalive through NAT":   {udp(4, 4500, 4500, 0xff), false},
+		"ESP":                     {changed(udp(4, 0, 0), 9, 50), true},
+		"ESP over IPv6":           {changed(udp(6, 0, 0), 6, 50), true},
+		"TCP":                     {changed(udp(4, 51820, 51820), 9, 6), false},
+		"later fragment":          {changed(udp(4, 51820, 51820), 7, 1), false},
+		"with options":            {append(changed(udp(4, 0, 0), 0, 0x46)[:24], udp(4, 1, 51820)[20:]...), true},
+		"cut short":               {udp(4, 51820, 1)[:24], false},
+		"header longer than that": {changed(udp(4, 51820, 1), 0, 0x4f), false},
 		"nothing":                 {nil, false},
 	} {
-		if got := test.p.isTunnel(); got != test.want {
-			t.Errorf("%s: %v", name, got)
+		if p, _ := ParsePacket(test.p); p.isTunnel() != test.want {
+			t.Errorf("%s: %v", name, !test.want)
 		}
 	}
 }
 
-func TestICMPErrors(t *testing.T) {
-	host4, host6 := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")
-	long := make([]byte, 2000)
+// TestError holds the errors against another reader of them.
+func TestError(t *testing.T) {
 	for _, size := range []int{0, 1, 100, 2000} {
-		p := udp4(1, 2, long[:size]...)
-		copy(p[12:], host4.AsSlice())
-		for _, e := range []packet{icmpProhibited(p), icmpTooBig(p, 1300)} {
-			if len(e) > 576 || e.source() != relay4 || e.destination() != host4 || Checksum(e[:20]) != 0 || Checksum(e[20:]) != 0 {
-				t.Errorf("about %d bytes: %x", len(p), e[:28])
-			}
-			m, err := icmp.ParseMessage(1, e[20:])
-			if err != nil || m.Type != ipv4.ICMPTypeDestinationUnreachable {
-				t.Errorf("about %d bytes: %v %v", len(p), m, err)
-			}
-		}
-
-		p = udp6(1, 2, long[:size]...)
-		copy(p[8:], host6.AsSlice())
-		for kind, e := range map[ipv6.ICMPType]packet{
-			ipv6.ICMPTypeDestinationUnreachable: icmpProhibited(p),
-			ipv6.ICMPTypePacketTooBig:           icmpTooBig(p, 1300),
+		for version, test := range map[int]struct {
+			protocol, header, longest int
+			from                      netip.Addr
+			want                      icmp.Type
+		}{
+			4: {1, 20, 576, relay4, ipv4.ICMPTypeDestinationUnreachable},
+			6: {58, 40, 1280, relay6, ipv6.ICMPTypeDestinationUnreachable},
 		} {
-			if len(e) > 1280 || e.source() != relay6 || e.destination() != host6 {
-				t.Errorf("about %d bytes: %x", len(p), e[:48])
+			p, ok := ParsePacket(udp(version, 1, 2, make([]byte, size)...))
+			raw := p.Error(test.from, map[int]byte{4: 3, 6: 1}[version], 1, 0).Raw()
+			e, _ := ParsePacket(raw)
+			m, err := icmp.ParseMessage(test.protocol, raw[test.header:])
+			if !ok || len(raw) > test.longest || e.From != test.from || e.To != p.From || err != nil || m.Type != test.want {
+				t.Errorf("about %d bytes: %x, %v %v", size, raw[:test.header+8], m, err)
 			}
-			m, err := icmp.ParseMessage(58, e[40:])
-			if err != nil || m.Type != kind {
-				t.Errorf("about %d bytes: %v %v", len(p), m, err)
+			if version == 4 && (Checksum(raw[:20]) != 0 || Checksum(raw[20:]) != 0) {
+				t.Errorf("about %d bytes: a wrong checksum: %x", size, raw[:28])
 			}
 		}
 	}
 }
 
 func TestJudge(t *testing.T) {
-	p := udp4(51820, 51820, make([]byte, 100)...)
-	random := rand.New(rand.NewPCG(1, 1))
+	p, _ := ParsePacket(udp(4, 51820, 51820, make([]byte, 100)...))
 	for _, test := range []struct {
 		c    Conditions
 		nth  int
@@ -113,7 +99,7 @@ func TestJudge(t *testing.T) {
 		{Conditions{DropEvery: 3}, 6, drop},
 		{Conditions{Loss: 1}, 1, drop},
 	} {
-		if got := test.c.judge(p, test.nth, random); got != test.want {
+		if got := test.c.judge(p, test.nth); got != test.want {
 			t.Errorf("%+v, packet %d: %d, want %d", test.c, test.nth, got, test.want)
 		}
 	}

@@ -1,80 +1,85 @@
 package lab_test
 
 import (
+	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 
 	"checkvpn/pkg/lab"
 )
 
-// pair is a small lab: a near site with a host, a far one with machines, and a
-// tunnel between them.
+// pair is the small world for a test.
 type pair struct {
-	*lab.Internet
-	near, far *lab.Site
-	tunnel    *lab.Tunnel
-	kind      string // of tunnel
+	*lab.Pair
+	kind lab.Kind
 }
 
 // Addresses of the pair.
 const (
-	nearGateway  = "10.1.0.1"
-	nearGateway6 = "fd00:1::1"
-	one          = "10.2.0.1"
-	one6         = "fd00:2::1"
-	two          = "10.2.0.2"
-	web          = "10.2.0.80"
-	web6         = "fd00:2::80"
-	peer         = "198.51.100.1"
-	peer6        = "2001:db8:2::1"
+	one    = "10.2.1.1"
+	one6   = "fd00:2:1::1"
+	other  = "10.2.2.1" // of another group
+	nobody = "10.2.0.99"
+	peer   = lab.PairPeer
+	peer6  = "2001:db8:2::1"
 )
 
 // newPair makes one for a test. Such tests mostly wait, so they run side by side.
-func newPair(t *testing.T) *pair {
-	t.Helper()
-	return newPairOver(t, lab.Kinds()[0])
-}
+func newPair(t *testing.T) *pair { return newPairOver(t, lab.Kinds()[0]) }
 
 func newPairOver(t *testing.T, kind lab.Kind) *pair {
 	t.Helper()
 	t.Parallel()
-	i, err := lab.NewInternet()
+	p, err := lab.NewPair(kind)
+	must(t, err)
+	t.Cleanup(func() { must(t, p.Close()) })
+	return &pair{p, kind}
+}
+
+// overEach runs a test over each kind of tunnel.
+func overEach(t *testing.T, test func(*testing.T, *pair)) {
+	t.Parallel()
+	for _, kind := range lab.Kinds() {
+		t.Run(kind.Name, func(t *testing.T) { test(t, newPairOver(t, kind)) })
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	p := &pair{Internet: i, kind: kind.Name}
-	p.near, err = i.AddSite(lab.SiteConfig{
-		Name:         "near",
-		Public:       lab.Addrs("192.0.2.1", "2001:db8:1::1"),
-		Networks:     lab.Prefixes("10.1.0.0/24", "fd00:1::/64"),
-		GatewayAddrs: lab.Addrs(nearGateway, nearGateway6),
-		HostAddrs:    lab.Addrs("10.1.0.20", "fd00:1::20"),
-		HostPublic:   lab.Addrs("192.0.2.20", "2001:db8:1::20"),
-	})
-	if err != nil {
-		t.Fatal(err)
+}
+
+// alive is what fping says of addresses. Its exit code is 0 if all answer, and 1 if
+// some do not.
+func alive(t *testing.T, n *lab.Node, options string, all ...string) string {
+	t.Helper()
+	r, err := n.Run(exec.Command("/usr/bin/fping", append(strings.Fields(options), all...)...))
+	must(t, err)
+	if r.Code > 1 {
+		t.Fatalf("fping: exit code %d: %s", r.Code, r.Stderr)
 	}
-	p.far, err = i.AddSite(lab.SiteConfig{
-		Name:         "far",
-		Public:       lab.Addrs(peer, peer6),
-		Networks:     lab.Prefixes("10.2.0.0/24", "fd00:2::/64"),
-		GatewayAddrs: lab.Addrs("10.2.0.254", "fd00:2::254"),
-		Machines: []lab.Machine{
-			{Name: "one", Group: "numbers", Addrs: lab.Addrs(one, one6), TCP: []uint16{5432}},
-			{Name: "two", Group: "numbers", Addrs: lab.Addrs(two)},
-			{Name: "web", Addrs: lab.Addrs(web, web6), Names: []string{"web.example"}, HTTP: []uint16{80}, HTTPS: []uint16{443}},
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
+	return r.Stdout
+}
+
+func mustAnswer(t *testing.T, n *lab.Node, all ...string) {
+	t.Helper()
+	if silent := alive(t, n, "-u -r9 -B1 -t2000", all...); silent != "" {
+		t.Fatalf("silent: %s", silent)
 	}
-	p.tunnel, err = kind.Raise(i, p.near, p.far)
-	if err != nil {
-		t.Fatal(err)
+}
+
+func mustBeSilent(t *testing.T, n *lab.Node, all ...string) {
+	t.Helper()
+	if answer := alive(t, n, "-a -r0 -t300", all...); answer != "" {
+		t.Fatalf("not silent: %s", answer)
 	}
-	return p
+}
+
+// passes tells whether an IPv4 packet of so many bytes passes unbroken.
+func passes(t *testing.T, n *lab.Node, to string, bytes int) bool {
+	t.Helper()
+	return alive(t, n, "-a -r2 -B1 -t500 -M -b"+strconv.Itoa(bytes-28), to) != ""
 }

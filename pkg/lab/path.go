@@ -1,12 +1,53 @@
 package lab
 
 import (
-	"hash/fnv"
-	"io"
 	"math/rand/v2"
 	"sync"
 	"time"
 )
+
+// Conditions are what happens to packets on their way from one site to
+// another. The zero value is a perfect way. Drops are judged in the order of
+// the fields.
+type Conditions struct {
+	Cut        bool // nothing passes
+	CutTunnels bool // no tunnel traffic passes (WireGuard, ESP, OpenVPN); IKE, pings and the rest do
+	Prohibited bool // each packet is answered "administratively prohibited"
+
+	MaxPacket int  // longer IP packets do not pass; 0: no limit
+	TooBig    bool // they are answered "fragmentation needed" or "packet too big"; else they vanish
+
+	DropEvery int     // each packet with this number vanishes: 3 means the third, the sixth …; 0: none
+	Loss      float64 // chance, from 0 to 1, that a packet vanishes, each on its own; where odds are the subject
+
+	Delay time.Duration // on the way
+}
+
+// verdict is what becomes of a packet.
+type verdict int
+
+const (
+	pass verdict = iota
+	drop
+	prohibited
+	tooBig
+)
+
+// judge decides on one packet, the nth on its way since these conditions hold.
+func (c Conditions) judge(p Packet, nth int) verdict {
+	long := c.MaxPacket > 0 && len(p.wire) > c.MaxPacket
+	switch {
+	case c.Cut, c.CutTunnels && p.isTunnel():
+		return drop
+	case c.Prohibited:
+		return prohibited
+	case long && c.TooBig:
+		return tooBig
+	case long, c.DropEvery > 0 && nth%c.DropEvery == 0, c.Loss > 0 && rand.Float64() < c.Loss:
+		return drop
+	}
+	return pass
+}
 
 // pathQueue is how many packets may be under way in one direction. More are
 // dropped, as a router would.
@@ -20,38 +61,23 @@ type path struct {
 	mu         sync.Mutex
 	conditions Conditions
 	changed    chan struct{} // closed when conditions change
-	random     *rand.Rand
-	sent       int
+	sent       int           // since then
 }
 
-// underway is a packet on its way. Its share of the jitter is drawn when it
-// sets out.
+// underway is a packet on its way.
 type underway struct {
-	packet  packet
-	since   time.Time
-	jitters float64
+	packet Packet
+	since  time.Time
 }
 
-func newPath(from, to *Site, seed uint64) *path {
-	p := &path{from: from, to: to, queue: make(chan underway, pathQueue), changed: make(chan struct{})}
-	p.seed(seed)
-	return p
-}
-
-// seed gives each path its own sequence, the same whatever else goes on.
-func (p *path) seed(seed uint64) {
-	h := fnv.New64a()
-	io.WriteString(h, p.from.Name+"\x00"+p.to.Name)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.random = rand.New(rand.NewPCG(seed, h.Sum64()))
-	p.sent = 0
+func newPath(from, to *Site) *path {
+	return &path{from: from, to: to, queue: make(chan underway, pathQueue), changed: make(chan struct{})}
 }
 
 func (p *path) set(c Conditions) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conditions = c
+	p.conditions, p.sent = c, 0
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -63,22 +89,24 @@ func (p *path) now() (Conditions, <-chan struct{}) {
 }
 
 // send puts a packet on its way, or does what the conditions say.
-func (p *path) send(b packet) {
+func (p *path) send(b Packet) {
 	p.mu.Lock()
 	p.sent++
-	c := p.conditions
-	v := c.judge(b, p.sent, p.random)
-	jitters := p.random.Float64()
+	c, nth := p.conditions, p.sent
 	p.mu.Unlock()
-
-	switch v {
-	case prohibited:
-		p.from.wire.Write(icmpProhibited(b))
-	case tooBig:
-		p.from.wire.Write(icmpTooBig(b, c.MaxPacket))
-	case pass:
+	is4 := b.From.Is4()
+	switch v := c.judge(b, nth); {
+	case v == prohibited && is4:
+		p.from.wire.Write(b.Error(relay4, 3, 13, 0).Raw())
+	case v == prohibited:
+		p.from.wire.Write(b.Error(relay6, 1, 1, 0).Raw())
+	case v == tooBig && is4:
+		p.from.wire.Write(b.Error(relay4, 3, 4, uint32(c.MaxPacket)).Raw())
+	case v == tooBig:
+		p.from.wire.Write(b.Error(relay6, 2, 0, uint32(c.MaxPacket)).Raw())
+	case v == pass:
 		select {
-		case p.queue <- underway{b, time.Now(), jitters}:
+		case p.queue <- underway{b, time.Now()}:
 		default:
 		}
 	}
@@ -93,7 +121,7 @@ func (p *path) deliver(stop <-chan struct{}) {
 			if !p.await(u, stop) {
 				return
 			}
-			p.to.wire.Write(u.packet)
+			p.to.wire.Write(u.packet.wire)
 		case <-stop:
 			return
 		}
@@ -105,7 +133,7 @@ func (p *path) deliver(stop <-chan struct{}) {
 func (p *path) await(u underway, stop <-chan struct{}) bool {
 	for {
 		c, changed := p.now()
-		wait := time.Until(u.since.Add(c.Delay + time.Duration(u.jitters*float64(c.Jitter))))
+		wait := time.Until(u.since.Add(c.Delay))
 		if wait <= 0 {
 			return true
 		}

@@ -2,11 +2,8 @@ package lab_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -27,36 +24,16 @@ func program(task string) int {
 	case "run-exit", "run-signal":
 		return inRun(task)
 	case "resolve":
-		wait, _ := time.ParseDuration(os.Args[2])
-		ctx, cancel := context.WithTimeout(context.Background(), wait)
-		defer cancel()
-		addresses, err := (&net.Resolver{PreferGo: true}).LookupHost(ctx, os.Args[1])
-		if err != nil {
-			fmt.Println(err)
-			return 2
-		}
-		fmt.Println(strings.Join(addresses, " "))
+		fmt.Println((&net.Resolver{PreferGo: true}).LookupHost(context.Background(), os.Args[1]))
 	case "interfaces":
 		interfaces, _ := net.Interfaces()
 		for _, i := range interfaces {
 			fmt.Println(i.Name)
 		}
-	case "get":
-		client := http.Client{Timeout: 5 * time.Second}
-		response, err := client.Get(os.Args[1])
-		if err != nil {
-			fmt.Println(err)
-			return 2
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
 	case "stay":
 		fmt.Println(stay())
 		return 2
-	case "sleep":
-		time.Sleep(time.Hour)
 	}
-	fmt.Fprintln(os.Stderr, "done")
 	return 0
 }
 
@@ -67,112 +44,46 @@ func task(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func run(t *testing.T, n *lab.Node, cmd *exec.Cmd) lab.Result {
+// says wants these words from a program at a node.
+func says(t *testing.T, n *lab.Node, words string, cmd *exec.Cmd) {
 	t.Helper()
-	r, err := n.Run(cmd)
-	if err != nil {
-		t.Fatal(err)
+	if r, err := n.Run(cmd); err != nil || !strings.Contains(r.Stdout, words) {
+		t.Errorf("got %+v, %v, want %s", r, err, words)
 	}
-	return r
 }
 
 func TestProgram(t *testing.T) {
 	p := newPair(t)
-	r := run(t, p.near.Node, task("interfaces"))
-	if r.Stdout != "lo\neth0\n" || r.Stderr != "done\n" || r.Code != 0 || r.Took <= 0 {
-		t.Errorf("at the host: %+v", r)
-	}
-	if r := run(t, p.near.Gateway, task("interfaces")); !strings.Contains(r.Stdout, p.tunnel.Interface+"\n") {
-		t.Errorf("at the gateway: %+v", r)
-	}
-	if _, err := p.near.Run(exec.Command("/no/such/program")); err == nil {
+	says(t, p.Near.Node, "lo\neth0\n", task("interfaces"))
+	says(t, p.Near.Gateway, p.Tunnel.Interface+"\n", task("interfaces"))
+	if _, err := p.Near.Run(exec.Command("/no/such/program")); err == nil {
 		t.Error("no error for a program that does not exist")
 	}
-}
+	if p.Near.Do(func() error { runtime.Goexit(); return nil }) == nil {
+		t.Error("no error for a function that left its goroutine")
+	}
 
-func TestProgramEndsWithItsSite(t *testing.T) {
-	p := newPair(t)
-	cmd := task("sleep")
-	if err := p.near.Start(cmd); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	outlives := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
-	cmd.Wait()
-	if !outlives.Stop() {
-		t.Error("the program outlives its site")
-	}
-}
-
-func TestResolver(t *testing.T) {
-	p := newPair(t)
 	before, err := os.ReadFile("/etc/resolv.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	records := map[string][]netip.Addr{"web.example": lab.Addrs(web, web6)}
-	dns, err := p.near.ServeDNS(lab.Addrs(nearGateway)[0], records)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.near.SetResolver(lab.Addrs(nearGateway)...); err != nil {
-		t.Fatal(err)
-	}
-	resolve := func(name string, wait time.Duration) lab.Result {
-		t.Helper()
-		return run(t, p.near.Node, task("resolve", name, wait.String()))
-	}
-
-	if r := resolve("web.example", 5*time.Second); r.Stdout != web+" "+web6+"\n" {
-		t.Errorf("web.example: %+v", r)
-	}
-	if r := resolve("other.example", 5*time.Second); r.Code != 2 || !strings.Contains(r.Stdout, "no such host") {
-		t.Errorf("a name that does not exist: %+v", r)
-	}
-	dns.Set(lab.DNSAnswers, 150*time.Millisecond)
-	if r := resolve("web.example", 5*time.Second); r.Code != 0 || r.Took < 150*time.Millisecond {
-		t.Errorf("a slow server: %+v", r)
-	}
-	for _, mode := range []lab.DNSMode{lab.DNSSilent, lab.DNSRefuses, lab.DNSGarbage} {
-		dns.Set(mode, 0)
-		if r := resolve("web.example", quiet); r.Code != 2 {
-			t.Errorf("mode %d: %+v", mode, r)
-		}
-	}
-	dns.Set(lab.DNSAnswers, 0)
-	if err := p.near.SetResolver(); err != nil {
-		t.Fatal(err)
-	}
-	if r := resolve("web.example", quiet); r.Code != 2 {
-		t.Errorf("without a server: %+v", r)
-	}
+	must(t, err)
+	says(t, p.Near.Node, "["+lab.PairWWW+"] <nil>", task("resolve", "www.example"))
+	says(t, p.Near.Node, "no such host", task("resolve", "nowhere.example"))
+	p.DNS.Set(p.Zone, 100*time.Millisecond)
+	says(t, p.Near.Node, "["+one+"] <nil>", task("resolve", "a1.example"))
+	p.DNS.Set(lab.RefusedNames, 0)
+	says(t, p.Near.Node, "server misbehaving", task("resolve", "a1.example"))
+	must(t, p.Near.SetResolver())
+	says(t, p.Near.Node, "refused", task("resolve", "a1.example"))
 	if after, _ := os.ReadFile("/etc/resolv.conf"); string(after) != string(before) {
 		t.Error("the resolv.conf outside the lab has changed")
 	}
-}
 
-func TestSysctl(t *testing.T) {
-	p := newPair(t)
-	if err := p.near.Sysctl("net/ipv4/ping_group_range", "1 0"); err != nil {
-		t.Fatal(err)
-	}
-	err := p.near.Do(func() error {
-		_, err := newPinger(lab.Addrs(one)[0], time.Second)
-		return err
-	})
-	if !errors.Is(err, os.ErrPermission) {
-		t.Errorf("a socket for pings: %v, want a refusal", err)
-	}
-	mustAnswer(t, p.near.Gateway, one) // another namespace, another setting
-}
-
-func TestDoThatDoesNotReturn(t *testing.T) {
-	p := newPair(t)
-	done := make(chan error)
-	go func() { done <- p.near.Do(func() error { runtime.Goexit(); return nil }) }()
-	if err := <-done; err == nil {
-		t.Error("no error for a function that left its goroutine")
+	// What still runs ends with the site.
+	cmd := exec.Command("sleep", "1000")
+	must(t, p.Near.Start(cmd))
+	must(t, p.Close())
+	outlives := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	cmd.Wait()
+	if !outlives.Stop() {
+		t.Error("the program outlives its site")
 	}
 }

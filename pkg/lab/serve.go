@@ -2,6 +2,7 @@ package lab
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"log"
 	"net"
@@ -10,49 +11,48 @@ import (
 )
 
 // listen opens the machine's ports, in the calling thread's namespace.
-func (m *machine) listen(ca *authority) error {
-	handler := m.Handler
-	if handler == nil {
-		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, m.Name+"\n")
+func (m *machine) listen(ca *Authority) error {
+	config := &tls.Config{}
+	if len(m.HTTPS) > 0 {
+		certificate, err := ca.Issue(func(t *x509.Certificate) {
+			t.DNSNames = m.Names
+			for _, a := range m.Addrs {
+				t.IPAddresses = append(t.IPAddresses, a.AsSlice())
+			}
 		})
-	}
-	for _, a := range m.Addrs {
-		for _, port := range m.TCP {
-			if err := m.open(a, port, acceptAndClose); err != nil {
-				return err
-			}
-		}
-		for _, port := range m.HTTP {
-			if err := m.open(a, port, func(l net.Listener) io.Closer { return serveHTTP(l, handler) }); err != nil {
-				return err
-			}
-		}
-		if len(m.HTTPS) == 0 {
-			continue
-		}
-		certificate, err := ca.issue(m.Addrs, m.Names)
 		if err != nil {
 			return err
 		}
-		config := &tls.Config{Certificates: []tls.Certificate{certificate}}
-		for _, port := range m.HTTPS {
-			err := m.open(a, port, func(l net.Listener) io.Closer { return serveHTTP(tls.NewListener(l, config), handler) })
-			if err != nil {
-				return err
+		config.Certificates = []tls.Certificate{certificate}
+	}
+	for _, open := range []struct {
+		ports []uint16
+		serve func(net.Listener) io.Closer
+	}{
+		{m.TCP, func(l net.Listener) io.Closer { accept(l, func(net.Conn) {}); return l }},
+		{m.HTTP, m.pages},
+		{m.HTTPS, func(l net.Listener) io.Closer { return m.pages(tls.NewListener(l, config)) }},
+	} {
+		for _, port := range open.ports {
+			for _, a := range m.Addrs {
+				l, err := net.Listen("tcp", netip.AddrPortFrom(a, port).String())
+				if err != nil {
+					return err
+				}
+				m.servers = append(m.servers, open.serve(l))
 			}
 		}
 	}
 	return nil
 }
 
-func (m *machine) open(a netip.Addr, port uint16, serve func(net.Listener) io.Closer) error {
-	l, err := net.Listen("tcp", netip.AddrPortFrom(a, port).String())
-	if err != nil {
-		return err
-	}
-	m.servers = append(m.servers, serve(l))
-	return nil
+// pages serves the machine's name.
+func (m *machine) pages(l net.Listener) io.Closer {
+	server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, m.Name+"\n")
+	})}
+	go server.Serve(l)
+	return server
 }
 
 // hangUp closes the machine's ports and connections.
@@ -61,23 +61,4 @@ func (m *machine) hangUp() {
 		s.Close()
 	}
 	m.servers = nil
-}
-
-func acceptAndClose(l net.Listener) io.Closer {
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
-	return l
-}
-
-func serveHTTP(l net.Listener, handler http.Handler) io.Closer {
-	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
-	go server.Serve(l)
-	return server
 }

@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -13,6 +12,21 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
+
+// Addrs are addresses for the configuration of a site. It panics if a text is
+// none.
+func Addrs(texts ...string) []netip.Addr { return parsed(texts, netip.MustParseAddr) }
+
+// Prefixes are networks, likewise.
+func Prefixes(texts ...string) []netip.Prefix { return parsed(texts, netip.MustParsePrefix) }
+
+func parsed[T any](texts []string, parse func(string) T) []T {
+	all := make([]T, len(texts))
+	for i, s := range texts {
+		all[i] = parse(s)
+	}
+	return all
+}
 
 // SiteConfig describes a site.
 type SiteConfig struct {
@@ -46,9 +60,7 @@ type Site struct {
 
 	mu       sync.Mutex
 	machines []*machine
-	services []io.Closer
 	tunnels  int
-	limbo    *namespace // holds the gateway's end of the cable while it is stopped
 }
 
 // Device names, the same at each site.
@@ -70,7 +82,7 @@ func (i *Internet) AddSite(c SiteConfig) (*Site, error) {
 }
 
 func (s *Site) build() (err error) {
-	if s.Gateway, err = newNode(); err != nil {
+	if s.Gateway, err = NewNode(); err != nil {
 		return err
 	}
 	s.Node = s.Gateway
@@ -149,20 +161,14 @@ func (s *Site) close() error {
 	for _, m := range s.machines {
 		m.hangUp()
 	}
-	for _, c := range s.services {
-		errs = append(errs, c.Close())
-	}
 	if s.wire != nil {
 		errs = append(errs, s.wire.Close())
 	}
-	if s.limbo != nil {
-		errs = append(errs, s.limbo.close())
-	}
 	if s.Node != s.Gateway {
-		errs = append(errs, s.Node.close())
+		errs = append(errs, s.Node.Close())
 	}
 	if s.Gateway != nil {
-		errs = append(errs, s.Gateway.close())
+		errs = append(errs, s.Gateway.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -20,7 +20,6 @@ type Tunnel struct {
 type tunnelEnd interface {
 	up() error   // makes the interface and its routes; the near end waits for the far one
 	down() error // takes them away; no error when there are none
-	rekey() error
 }
 
 var errDown = errors.New("the tunnel is down")
@@ -34,21 +33,6 @@ func (t *Tunnel) Up() error { return t.near.up() }
 
 // Close takes the tunnel down at both ends.
 func (t *Tunnel) Close() error { return errors.Join(t.near.down(), t.far.down()) }
-
-// Rekey makes new keys for the traffic, which goes on meanwhile, and returns
-// when both ends have them. For OpenVPN it sends two thousand packets into the
-// tunnel and takes up to sixteen seconds.
-func (t *Tunnel) Rekey() error { return t.near.rekey() }
-
-// CloseChild takes away an IPsec tunnel's child SA and leaves its IKE SA: the
-// gateways talk, and nothing passes. Up brings it back.
-func (t *Tunnel) CloseChild() error {
-	e, ok := t.near.(*ipsecEnd)
-	if !ok {
-		return fmt.Errorf("only IPsec has child SAs: %w", errors.ErrUnsupported)
-	}
-	return e.closeChild()
-}
 
 // SetMTU sets the largest packet that the near gateway puts into the tunnel. It
 // answers larger ones that they are too big.
@@ -64,14 +48,14 @@ func (t *Tunnel) SetMTU(bytes int) error {
 
 // raise brings up both ends, the far one first, so that the near one finds it
 // listening.
-func (i *Internet) raise(t *Tunnel) (*Tunnel, error) {
+func (i *Internet) raise(kind string, t *Tunnel) (*Tunnel, error) {
 	err := t.far.up()
 	if err == nil {
 		err = t.near.up()
 	}
 	if err != nil {
 		t.Close()
-		return nil, err
+		return nil, fmt.Errorf("%s from %s to %s: %w", kind, t.Near.Name, t.Far.Name, err)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()

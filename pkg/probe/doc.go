@@ -32,7 +32,7 @@
 //     kernel about. descriptors, in pkg/vpn/look.go, if it holds more than two sockets.
 //  4. Its words: asked in pkg/plugin/explain.go, targetForms in pkg/plugin/help.go.
 //  5. Tests: a fake that answers, refuses, is silent, and lies (fake_test.go), and
-//     rows of pkg/lab/faults.
+//     rows of pkg/lab/scenario.
 //
 // Judging does not change: it knows answers, refusals and silence, not schemes, but
 // for icmp, whose packets are counted.

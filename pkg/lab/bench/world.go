@@ -3,87 +3,57 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/netip"
+	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/lab"
 )
 
-// world is a near site where the checks run and a far site with a thousand
-// machines and one. Between them is no tunnel: to encrypt would take more of the
-// two cores than what is measured. The far addresses are from the range for
-// benchmarks (RFC 2544), to which the laboratory's internet leads.
+// world is two sites without a tunnel: to encrypt would take more of two cores than
+// what is measured. At the far one a whole network answers.
 type world struct {
-	*lab.Internet
-	near, far *lab.Site
-	targets   []string
-	dir       string // for what is built
+	*lab.Pair
+	dir string // for what is built
 }
 
-const (
-	most    = 1000
-	witness = "198.18.100.1" // the one, which fping watches while the others are checked
-	dead    = "198.18.200.1" // nobody has it
-)
-
 func newWorld() (_ *world, err error) {
-	i, err := lab.NewInternet()
-	if err != nil {
-		return nil, err
-	}
-	w := &world{Internet: i}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.close())
-		}
-	}()
+	w := &world{}
 	if w.dir, err = os.MkdirTemp("", "check-vpn-bench-"); err != nil {
 		return nil, err
 	}
-	if err := w.buildPrinter(); err != nil {
+	if w.Pair, err = lab.NewPair(lab.Kind{}); err != nil {
 		return nil, err
 	}
-	machines := lab.Machine{Name: "machines", Addrs: lab.Addrs(witness)}
-	for n := range most {
-		a := netip.AddrFrom4([4]byte{198, 18, byte(1 + n/250), byte(1 + n%250)})
-		machines.Addrs = append(machines.Addrs, a)
-		w.targets = append(w.targets, a.String())
-	}
-	if w.near, err = i.AddSite(lab.SiteConfig{
-		Name: "near", Public: lab.Addrs("192.0.2.1"), Networks: lab.Prefixes("10.1.0.0/24"),
-		GatewayAddrs: lab.Addrs("10.1.0.1"), HostAddrs: lab.Addrs("10.1.0.20"), HostPublic: lab.Addrs("192.0.2.20"),
-	}); err != nil {
-		return nil, err
-	}
-	w.far, err = i.AddSite(lab.SiteConfig{
-		Name: "far", Public: lab.Addrs("203.0.113.1"), Networks: lab.Prefixes("198.18.0.0/16"),
-		GatewayAddrs: lab.Addrs("198.18.0.254"), Machines: []lab.Machine{machines},
-	})
-	return w, err
+	return w, errors.Join(w.buildPrinter(), w.Far.Gateway.Do(func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		const local = 255 // the table
+		network := lab.Prefixes("198.18.0.0/17")[0]
+		return netlink.RouteAdd(&netlink.Route{LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: local, Scope: unix.RT_SCOPE_HOST,
+			Dst: &net.IPNet{IP: network.Addr().AsSlice(), Mask: net.CIDRMask(17, 32)}})
+	}))
 }
 
-func (w *world) close() error { return errors.Join(w.Internet.Close(), os.RemoveAll(w.dir)) }
+func (w *world) close() error { return errors.Join(w.Close(), os.RemoveAll(w.dir)) }
 
-func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
-
-// printer is the program that start-up is compared to.
-const printer = `package main
-
-import "fmt"
-
-func main() { fmt.Println("hello") }
-`
-
-// buildPrinter builds it as the plugins are built.
+// buildPrinter builds the program that start-up is compared to, as the plugins are
+// built.
 func (w *world) buildPrinter() error {
-	source := w.path("printer.go")
-	if err := os.WriteFile(source, []byte(printer), 0o644); err != nil {
+	source := w.dir + "/printer.go"
+	if err := os.WriteFile(source, []byte("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"), 0o644); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.path("printer"), source)
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.dir+"/printer", source)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build a program that prints a line: %w: %s", err, text)
@@ -91,13 +61,33 @@ func (w *world) buildPrinter() error {
 	return nil
 }
 
-// enter sets the way to the far site, and what ICMP is allowed at the near one.
-func (w *world) enter(c lab.Conditions, raw bool) error {
-	w.SetBoth(w.near, w.far, c)
-	time.Sleep(300 * time.Millisecond) // what is under way arrives
-	groups := "0 2147483647"
-	if raw {
-		groups = "1 0"
+// cost is what one run took, in milliseconds.
+type cost struct{ wall, cpu float64 }
+
+// measure runs a program.
+func (w *world) measure(args []string) (cost, lab.Result, error) {
+	cmd := exec.Command(args[0], args[1:]...)
+	r, err := w.Near.Run(cmd)
+	if err != nil {
+		return cost{}, r, err
 	}
-	return w.near.Sysctl("net/ipv4/ping_group_range", groups)
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	cpu := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return cost{wall: r.Took.Seconds() * 1000, cpu: cpu.Seconds() * 1000}, r, nil
+}
+
+// memory runs a program once more, for its largest resident set. A process begins
+// with the high-water mark of the one that starts it, and this one's is far above all
+// that is measured; that of time is small.
+func (w *world) memory(args []string) (megabytes float64, err error) {
+	file := w.dir + "/memory"
+	if _, err := w.Near.Run(exec.Command("/usr/bin/time", append([]string{"-q", "-f", "%M", "-o", file}, args...)...)); err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	kib, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
+	return kib * 1024 / 1e6, err
 }

@@ -3,7 +3,6 @@
 package documents_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,14 +17,7 @@ import (
 
 const top = "../../../"
 
-func TestMain(m *testing.M) {
-	code, err := lab.Run(m.Run)
-	if err != nil {
-		fmt.Println(err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { lab.Main(m.Run) }
 
 // step is a command in a document, and the lines that it shows below.
 type step struct {
@@ -68,10 +60,11 @@ func steps(text string) (list []step) {
 // elsewhere are commands that other tests run: where, and the words there.
 var elsewhere = map[string][2]string{
 	"make test":                              {".ci/run", "make test"},
-	"make demo":                              {"pkg/lab/demo/demo_test.go", `"make", "demo"`},
-	"make verdicts":                          {"pkg/lab/verdicts/verdicts_test.go", `run(&table, "")`},
-	"make faults":                            {"pkg/lab/faults/faults_test.go", `run(&table, "")`},
-	"go run ./pkg/lab/verdicts -record DIR":  {"pkg/lab/verdicts/main.go", `flag.String("record"`},
+	"make demo":                              {"pkg/lab/scenario/scenario_test.go", `options{show: true`},
+	"make verdicts":                          {"pkg/lab/scenario/scenario_test.go", `chosen("verdicts", "faults")`},
+	"make faults":                            {"pkg/lab/scenario/scenario_test.go", `chosen("verdicts", "faults")`},
+	"make record":                            {"pkg/lab/scenario/main.go", `"record", "", "folder`},
+	"make quick":                             {"Makefile", "quick: ##"},
 	"make build":                             {"Makefile", "test: tools build"},
 	"make deb rpm":                           {".package/package_test.go", `maker("deb", "rpm"`},
 	"make install":                           {".package/package_test.go", `maker("install"`},
@@ -87,7 +80,7 @@ var elsewhere = map[string][2]string{
 var instead = map[string]string{
 	"make odds":         "make odds ODDS=0.001",
 	"make false-alarms": "make build >/dev/null && go run ./pkg/lab/falsealarms -checks 5",
-	"make bench":        "go run ./pkg/lab/bench -runs 1 -only '100 targets, 20 ms, raw'",
+	"make bench":        "go run ./pkg/lab/bench -runs 1 -only 100",
 }
 
 // world is the seven tunnels, and the plugins to ask about them.

@@ -1,6 +1,7 @@
-// Command falsealarms counts how often a check alarms over a healthy tunnel
-// that loses packets now and then, for the plugin and for check_icmp side by
-// side, with the same limits.
+// Command falsealarms counts how often a check alarms over a healthy tunnel that
+// loses packets now and then, for the plugin and for check_icmp side by side, with
+// the same limits. Here packets are lost by chance, for odds are the subject: it
+// says by which chance a run is red although the plugin is as good as it should be.
 package main
 
 import (
@@ -8,8 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"net/netip"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -18,122 +17,93 @@ import (
 	"checkvpn/pkg/lab"
 )
 
-// checkICMP is where Debian's monitoring-plugins-basic puts it.
-const checkICMP = "/usr/lib/nagios/plugins/check_icmp"
-
 func main() {
 	checks := flag.Int("checks", 3000, "checks of one host in a row; a third of fourteen")
 	flag.Parse()
-	code, err := lab.Run(func() int {
+	lab.Main(func() int {
 		if err := run(*checks); err != nil {
 			fmt.Println(err)
 			return 1
 		}
 		return 0
 	})
-	if err != nil {
-		fmt.Println("This needs network namespaces:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// tally is what came of the checks of one row.
-type tally struct {
-	mu      sync.Mutex
-	checks  int
-	alarms  int
-	packets int
-	loss    float64 // sum of the reported losses, percent
-	took    time.Duration
-	first   string // what the first alarm said
-}
-
-func (t *tally) add(a answer) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.checks++
-	if a.alarm {
-		t.alarms++
-		if t.first == "" {
-			t.first = a.Summary
-		}
-	}
-	t.packets += a.packets
-	t.loss += a.Figures.Loss
-	t.took += a.took
-}
-
-func (t *tally) mean() float64 { return t.loss / float64(t.checks) }
-
-// check runs one check.
-type check func(*lab.Site) (answer, error)
-
-// answer is what one check said.
-type answer struct {
-	Summary string
-	Figures struct {
-		Loss float64 `json:"loss_percent"`
-	}
-	alarm   bool
-	packets int
-	took    time.Duration
 }
 
 // row is one line of the table: so many checks of some hosts over a tunnel that
-// loses packets.
+// loses packets, and what came of them.
 type row struct {
-	name   string
-	check  check
-	each   float64 // lost each way, 0 to 1
-	checks int
-	limit  int     // of alarms; -1 if an alarm is right
-	off    float64 // points by which the mean of the reported loss may be wrong; 0 is not asked
+	program string
+	hosts   int
+	each    float64 // lost each way, 0 to 1
+	checks  int
+	right   bool // an alarm is right
+
+	mu              sync.Mutex
+	alarms, packets int
+	loss            float64 // sum of the reported losses, percent
+	took            time.Duration
+	first           string // what the first alarm said
+	err             error
 }
 
-const (
-	maxAlarms = 2
-	maxOff    = 3
-	lossy     = 200 // checks of a row in which most alarm
-)
+// expected is the chance of an alarm in one check over a way that loses 2% each way
+// or less: more than make odds finds for any number of hosts.
+const expected = 0.0001
 
-func rows(checks int) (list []row) {
-	for _, each := range []float64{0, .01, .02} {
-		list = append(list, row{"check_vpn_dr, 1 host", ours(1), each, checks, maxAlarms, 0})
-		if _, err := os.Stat(checkICMP); err == nil {
-			list = append(list, row{"check_icmp, 1 host", theirs, each, checks, -1, 0})
-		}
-		list = append(list, row{"check_vpn_dr, 14 hosts", ours(14), each, checks / 3, maxAlarms, 0})
+// red is the chance that a row is red by chance alone; there are six of alarms and
+// two of loss.
+const red = 1e-6
+
+// allowed is how many alarms of so many checks are more seldom exceeded than that
+// (by Poisson's distribution).
+func allowed(checks int) (limit int) {
+	mean := float64(checks) * expected
+	term, tail := math.Exp(-mean), 1-math.Exp(-mean)
+	for tail > red {
+		limit++
+		term *= mean / float64(limit)
+		tail -= term
 	}
-	// 20% each way are 36% of the round trips.
-	n := min(checks, lossy)
-	return append(list, row{"check_vpn_dr, 1 host", ours(1), .2, n, -1, maxOff}, row{"check_vpn_dr, 14 hosts", ours(14), .2, n, -1, maxOff})
+	return limit
+}
+
+// off is how far the mean of the reported loss may be from the truth, in points: five
+// standard deviations, of the first five packets to each host.
+func (r *row) off(truth float64) float64 {
+	return 5 * math.Sqrt(truth*(100-truth)/float64(5*r.hosts*r.checks))
+}
+
+func rows(checks int) (list []*row) {
+	for _, each := range []float64{0, .01, .02} {
+		list = append(list,
+			&row{program: "check_vpn_dr", hosts: 1, each: each, checks: checks},
+			&row{program: "check_icmp", hosts: 1, each: each, checks: checks, right: true},
+			&row{program: "check_vpn_dr", hosts: 14, each: each, checks: max(1, checks/3)})
+	}
+	// 20% each way are 36% of the round trips: there the alarms are right, and the
+	// reported loss is looked at.
+	const lossy = 200
+	return append(list,
+		&row{program: "check_vpn_dr", hosts: 1, each: .2, checks: min(checks, lossy), right: true},
+		&row{program: "check_vpn_dr", hosts: 14, each: .2, checks: min(checks, lossy), right: true})
 }
 
 func run(checks int) error {
-	world, err := lab.SevenTunnels()
+	p, err := lab.NewPair(lab.Kinds()[0])
 	if err != nil {
 		return err
 	}
-	defer world.Close()
-	v := world.VPN(lab.DR, "production")
-	farHosts = nil
-	for _, m := range v.Far.Machines {
-		farHosts = append(farHosts, m.Addrs[0])
-	}
-	if _, err := os.Stat(checkICMP); err != nil {
-		fmt.Println("check_icmp is not installed: apt-get install monitoring-plugins-basic")
-	}
-	fmt.Println("-w 100,20% -c 500,60%, 5 packets to each host at first, 20 ms there and back")
+	defer p.Close()
+	fmt.Printf("-w 100,20%% -c 500,60%%, 5 packets to each host at first, 20 ms there and back.\n"+
+		"A run of a plugin that is as good as it should be is red by chance once in %.0f runs.\n", 1/(8*red))
 	fmt.Println("lost each way  check                   checks  alarms         95% interval    loss said  packets  seconds")
 	wrong := 0
 	for _, r := range rows(checks) {
-		world.Internet.SetBoth(v.Near, v.Far, lab.Conditions{Loss: r.each, Delay: 10 * time.Millisecond})
-		t, err := r.run(v.Near)
-		if err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+		p.SetBoth(p.Near, p.Far, lab.Conditions{Loss: r.each, Delay: 10 * time.Millisecond})
+		if r.play(p); r.err != nil {
+			return fmt.Errorf("%s: %w", r.program, r.err)
 		}
-		wrong += r.print(t)
+		wrong += r.print()
 	}
 	if wrong > 0 {
 		return fmt.Errorf("%d rows are not as they should be", wrong)
@@ -141,42 +111,15 @@ func run(checks int) error {
 	return nil
 }
 
-// print prints the line, and gives 1 if it is not as it should be.
-func (r row) print(t *tally) (wrong int) {
-	truth := 100 * (1 - (1-r.each)*(1-r.each))
-	mark := ""
-	switch {
-	case r.limit >= 0 && t.alarms > r.limit:
-		wrong, mark = 1, "  TOO MANY, the first: "+t.first
-	case r.off > 0 && math.Abs(t.mean()-truth) > r.off:
-		wrong, mark = 1, fmt.Sprintf("  WRONG, it was %.1f%%", truth)
-	}
-	low, high := wilson(t.alarms, t.checks)
-	n := float64(t.checks)
-	fmt.Printf("%4.0f%%          %-22s  %6d  %4d = %6.3f%%  %6.3f%% to %6.3f%%  %6.2f%%  %7.2f  %7.3f%s\n", 100*r.each, r.name,
-		t.checks, t.alarms, 100*float64(t.alarms)/n, 100*low, 100*high, t.mean(), float64(t.packets)/n, t.took.Seconds()/n, mark)
-	return wrong
-}
-
-// together is how many checks run side by side: more would be late for the
-// answers, on a machine of two processors.
-const together = 8
-
-// run runs the checks of a row.
-func (r row) run(near *lab.Site) (*tally, error) {
-	t := &tally{}
-	var errs error
-	var once sync.Once
+// play runs the checks, side by side: more than eight would be late for the answers,
+// on a host of two processors.
+func (r *row) play(p *lab.Pair) {
 	work := make(chan struct{})
 	var workers sync.WaitGroup
-	for range together {
+	for range 8 {
 		workers.Go(func() {
 			for range work {
-				a, err := r.check(near)
-				if err != nil {
-					once.Do(func() { errs = err })
-				}
-				t.add(a)
+				r.check(p)
 			}
 		})
 	}
@@ -185,36 +128,57 @@ func (r row) run(near *lab.Site) (*tally, error) {
 	}
 	close(work)
 	workers.Wait()
-	return t, errs
 }
 
-const target = "10.3.11.6"
-
-var farHosts []netip.Addr // behind the tunnel
-
-// ours checks so many hosts, of which the first is the target.
-func ours(hosts int) check {
-	return func(near *lab.Site) (answer, error) {
-		args := []string{"-o", "events", "-w", "100,20%", "-c", "500,60%"}
-		for i := range hosts {
-			args = append(args, "-H", fmt.Sprintf("h%d=%s", i, farHosts[i]))
+func (r *row) check(p *lab.Pair) {
+	args := strings.Fields("/usr/lib/nagios/plugins/check_icmp -w 100,20% -c 500,60% -n 5 10.2.1.1")
+	if r.program != "check_icmp" {
+		args = strings.Fields("bin/check_vpn_dr -o events -w 100,20% -c 500,60%")
+		for _, m := range lab.PairMachines()[:r.hosts] {
+			args = append(args, "-H", m.Name+"="+m.Addrs[0].String())
 		}
-		r, err := near.Run(exec.Command("bin/check_vpn_dr", args...))
-		if err != nil {
-			return answer{}, err
+	}
+	said, err := p.Near.Run(exec.Command(args[0], args[1:]...))
+	var report struct {
+		Summary string
+		Figures struct {
+			Loss float64 `json:"loss_percent"`
 		}
-		lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
-		a := answer{alarm: r.Code != 0, took: r.Took, packets: strings.Count(r.Stdout, `"kind":"sent"`)}
-		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &a); err != nil {
-			return answer{}, fmt.Errorf("not JSON: %q", lines[len(lines)-1])
+	}
+	if r.program != "check_icmp" && err == nil {
+		lines := strings.Split(strings.TrimSpace(said.Stdout), "\n")
+		err = json.Unmarshal([]byte(lines[len(lines)-1]), &report)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.err = err
+	}
+	r.packets += strings.Count(said.Stdout, `"kind":"sent"`)
+	r.loss += report.Figures.Loss
+	r.took += said.Took
+	if said.Code != 0 {
+		if r.alarms++; r.first == "" {
+			r.first = report.Summary
 		}
-		return a, nil
 	}
 }
 
-func theirs(near *lab.Site) (answer, error) {
-	r, err := near.Run(exec.Command(checkICMP, "-w", "100,20%", "-c", "500,60%", "-n", "5", target))
-	return answer{alarm: r.Code != 0, packets: 5, took: r.Took, Summary: r.Stdout}, err
+// print prints the line, and gives 1 if it is not as it should be.
+func (r *row) print() (wrong int) {
+	n, mean := float64(r.checks), r.loss/float64(r.checks)
+	truth := 100 * (1 - (1-r.each)*(1-r.each))
+	mark := ""
+	switch {
+	case !r.right && r.alarms > allowed(r.checks):
+		wrong, mark = 1, fmt.Sprintf("  TOO MANY, %d are allowed, the first: %s", allowed(r.checks), r.first)
+	case r.right && r.program != "check_icmp" && math.Abs(mean-truth) > r.off(truth):
+		wrong, mark = 1, fmt.Sprintf("  WRONG, it was %.1f%%", truth)
+	}
+	low, high := wilson(r.alarms, r.checks)
+	fmt.Printf("%4.0f%%          %-12s %2d hosts   %6d  %4d = %6.3f%%  %6.3f%% to %6.3f%%  %6.2f%%  %7.2f  %7.3f%s\n", 100*r.each, r.program, r.hosts,
+		r.checks, r.alarms, 100*float64(r.alarms)/n, 100*low, 100*high, mean, float64(r.packets)/n, r.took.Seconds()/n, mark)
+	return wrong
 }
 
 // wilson is the 95% interval of a share (Wilson's score interval).
