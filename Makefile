@@ -3,37 +3,55 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.
 LDFLAGS := -s -w -X checkvpn/pkg/plugin.version=$(VERSION)
 BIN     := bin
 
-.PHONY: help build docs install deb rpm package test test-packages test-web tools quick demo verdicts record false-alarms odds bench faults fuzz vuln clean
+.PHONY: help build samples basket pages docs install deb rpm package test test-packages test-web test-basket test-next tools quick demo verdicts record false-alarms odds bench faults fuzz vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | awk -F' - ' '{printf "%-22s %s\n", $$1, $$2}'
 
-build: ## build the three plugins into bin/
+build: ## build the three plugins and the generator into bin/
 	CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $(BIN)/ $(addprefix ./,$(PLUGINS))
+	CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $(BIN)/check-vpn-generate ./icinga/generate
+
+# What is known of the options of each plugin, for what is made of all three.
+PAGES := bin/pages
+
+pages:
+	go build -tags document -ldflags '$(LDFLAGS)' -o $(PAGES)/ $(addprefix ./,$(PLUGINS))
+	for p in $(PLUGINS); do $(PAGES)/$$p json || exit 1; done >$(PAGES)/all.json
+
+samples: build pages ## write the files of icinga/ that are made from options and from check_vpn.ini
+	go run ./pkg/manual/commands icinga <$(PAGES)/all.json >$(PAGES)/vpn-commands.conf
+	cp $(PAGES)/vpn-commands.conf icinga/
+	for f in icinga:vpn-tunnels.conf zones:zones.conf nagios:nagios/vpn-tunnels.cfg nrpe:nrpe/check_vpn.cfg nrpe-short:nrpe/check_vpn_short.cfg; do \
+	$(BIN)/check-vpn-generate -f icinga/check_vpn.ini $${f%%:*} >$(PAGES)/sample && cp $(PAGES)/sample icinga/$${f#*:} || exit 1; done
+
+basket: pages ## write bin/check-vpn-basket.json, the same commands for Icinga Director
+	go run ./pkg/manual/commands director <$(PAGES)/all.json >$(PAGES)/basket.json
+	cp $(PAGES)/basket.json bin/check-vpn-basket.json
 
 # What is installed besides the plugins, made from their options and from
 # icinga/. The times in it are that of the last commit.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 DOC := bin/package
 
-docs: ## write the man pages and completions into bin/package
+docs: basket ## write the man pages, completions and samples into bin/package
 	umask 022 && rm -rf $(DOC) && mkdir -p $(DOC)/man $(DOC)/bash $(DOC)/zsh $(DOC)/nrpe $(DOC)/examples/icinga
-	go build -tags document -ldflags '$(LDFLAGS)' -o $(DOC)/write/ $(addprefix ./,$(PLUGINS))
 	umask 022 && for p in $(PLUGINS); do \
-	$(DOC)/write/$$p man >$(DOC)/man/$$p.1 && gzip -9nk $(DOC)/man/$$p.1 && \
-	$(DOC)/write/$$p bash >$(DOC)/bash/$$p && $(DOC)/write/$$p zsh >$(DOC)/zsh/_$$p || exit 1; done
-	rm -r $(DOC)/write
-	umask 022 && cd icinga && find . -type f ! -name '*_test.go' ! -path '*/testdata/*' \
+	$(PAGES)/$$p man >$(DOC)/man/$$p.1 && gzip -9nk $(DOC)/man/$$p.1 && \
+	$(PAGES)/$$p bash >$(DOC)/bash/$$p && $(PAGES)/$$p zsh >$(DOC)/zsh/_$$p || exit 1; done
+	umask 022 && cd icinga && find . -type f ! -name '*.go' ! -path '*/testdata/*' \
 	-exec install -D -m 644 {} $(abspath $(DOC))/examples/icinga/{} \;
+	install -m 644 bin/check-vpn-basket.json $(DOC)/examples/icinga/director-basket.json
 
 PREFIX    ?= /usr/local
 PLUGINDIR ?= $(PREFIX)/lib/nagios/plugins
 SHARE     := $(DESTDIR)$(PREFIX)/share
 
 install: build docs ## install below PREFIX (/usr/local), in DESTDIR
-	install -d $(DESTDIR)$(PLUGINDIR) $(SHARE)/man/man1 $(SHARE)/bash-completion/completions \
+	install -d $(DESTDIR)$(PLUGINDIR) $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/bash-completion/completions \
 	$(SHARE)/zsh/site-functions $(SHARE)/doc/check-vpn
 	install -m 755 $(addprefix $(BIN)/,$(PLUGINS)) $(DESTDIR)$(PLUGINDIR)
+	install -m 755 $(BIN)/check-vpn-generate $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(DOC)/man/*.1 $(SHARE)/man/man1
 	install -m 644 $(DOC)/bash/* $(SHARE)/bash-completion/completions
 	install -m 644 $(DOC)/zsh/* $(SHARE)/zsh/site-functions
@@ -108,6 +126,25 @@ test-web: PACKAGES += $(WEB_PACKAGES)
 test-web: tools ## read the output in Icinga Web 2, in a real browser; installs many packages
 	go vet -tags web ./icinga
 	go test -tags web -count=1 -run TestWeb -v ./icinga
+
+BASKET_PACKAGES := icingaweb2 icingaweb2-module-director icingacli \
+	php-cli php-pgsql php-curl php-intl php-mbstring php-xml postgresql
+
+test-basket: PACKAGES += $(BASKET_PACKAGES)
+test-basket: tools ## have a real Icinga Director restore the basket and deploy it; installs many packages
+	go vet -tags basket ./icinga
+	go test -tags basket -count=1 -run TestBasket -v ./icinga
+
+# Whatever the packages only recommend is left out, libcap2-bin for one.
+NEXT := bin/trixie
+NEXT_PACKAGES := icinga2-bin,icinga2-common,monitoring-plugins-basic
+
+test-next: PACKAGES += debootstrap
+test-next: tools ## load the configuration in the Icinga 2 of Debian trixie, which it installs into bin/
+	test -f $(NEXT)/complete || { rm -rf $(NEXT) && debootstrap --variant=minbase --include=$(NEXT_PACKAGES) trixie $(NEXT) \
+	"$$(apt-get indextargets --format '$$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)" && touch $(NEXT)/complete; }
+	go vet -tags next ./icinga
+	go test -tags next -count=1 -run TestNext -v ./icinga -next $(abspath $(NEXT))
 
 demo: ## check the seven tunnels of a laboratory, healthy and broken
 	go run ./pkg/lab/scenario -show demo

@@ -109,6 +109,11 @@ func (m machine) installed() {
 			t.Errorf("man %s: %s", name, out)
 		}
 	}
+	for form, want := range map[string]string{"icinga": "const VpnTunnels = [", "nagios": "define service {", "nrpe": "=" + plugins + "check_vpn_dr "} {
+		if out, code := m.run("nagios", "/usr/bin/check-vpn-generate", form); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("check-vpn-generate %s: %d, %.300s", form, code, out)
+		}
+	}
 	if out, code := m.run("nagios", plugins+"check_vpn_dr", "--explain", "-H", "127.0.0.1"); code != 3 || !strings.Contains(out, "IPv4: raw sockets: this process has the capability") {
 		t.Errorf("--explain: %d, %s", code, out)
 	}
@@ -122,7 +127,8 @@ func (m machine) installed() {
 		t.Errorf("after the remedy: %d, %s", code, out)
 	}
 	examples := m.must("find", "/usr/share/doc/check-vpn", "-type", "f")
-	if !strings.Contains(examples, "/examples/icinga/check_vpn.ini") || !strings.Contains(examples, "README.md") || strings.Contains(examples, "_test.go") {
+	if !strings.Contains(examples, "/examples/icinga/check_vpn.ini") || !strings.Contains(examples, "README.md") ||
+		!strings.Contains(examples, "/examples/icinga/director-basket.json") || !strings.Contains(examples, "/examples/icinga/vpn-commands.conf") || strings.Contains(examples, ".go\n") {
 		t.Errorf("documents: %s", examples)
 	}
 }
@@ -265,7 +271,7 @@ func TestInstall(t *testing.T) {
 	for _, want := range []string{
 		`755 opt/vpn/lib/nagios/plugins/check_vpn_dr`, `644 opt/vpn/share/man/man1/check_vpn_office.1`,
 		`644 opt/vpn/share/bash-completion/completions/check_vpn_licensing`, `644 opt/vpn/share/zsh/site-functions/_check_vpn_dr`,
-		`644 opt/vpn/share/doc/check-vpn/examples/icinga/check_vpn.ini`, `644 opt/vpn/share/doc/check-vpn/README.md`,
+		`644 opt/vpn/share/doc/check-vpn/examples/icinga/check_vpn.ini`, `644 opt/vpn/share/doc/check-vpn/examples/icinga/director-basket.json`, `644 opt/vpn/share/doc/check-vpn/README.md`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(want) + `$`).Match(out) {
 			t.Errorf("no %s in\n%s", want, out)

@@ -85,3 +85,7 @@ func malformed(err error) error {
 	}
 	return errors.New("not in the format of " + holidaysURL)
 }
+
+// marked sets off what a file says from the words around it. Nagios does not let
+// quotes through.
+func marked(text string) string { return "[" + nagios.Clean(text, 30) + "]" }

@@ -8,6 +8,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"checkvpn/pkg/hours"
+	"checkvpn/pkg/nagios"
 )
 
 // published is in the format of www.gov.uk, with a day that Scotland alone
@@ -75,7 +78,11 @@ func TestHolidaysInclude(t *testing.T) {
 // TestStaffed puts hours and holidays together as the plugin does: a holiday
 // takes its whole day out, and the next day is as ever.
 func TestStaffed(t *testing.T) {
-	h, days := mustHours(t, "Mon-Fri 09:30-17:30"), mustRead(t, published, "england-and-wales")
+	h, err := hours.Parse("Mon-Fri 09:30-17:30")
+	if err != nil {
+		t.Fatal(err)
+	}
+	days := mustRead(t, published, "england-and-wales")
 	for moment, want := range map[string]bool{
 		"2026-05-01T12:00:00Z": true,  // Friday
 		"2026-05-03T12:00:00Z": false, // Sunday
@@ -84,7 +91,7 @@ func TestStaffed(t *testing.T) {
 		"2026-05-05T08:30:00Z": true, // 09:30 BST
 	} {
 		now := at(t, moment, "Europe/London")
-		if got := h.include(now) && !days.include(now); got != want {
+		if got := h.Include(now) && !days.include(now); got != want {
 			t.Errorf("staffed at %s: %t, want %t", moment, got, want)
 		}
 	}
@@ -225,6 +232,35 @@ func refused(t *testing.T, file, want string) {
 		checkPrintable(t, a.err)
 	case <-time.After(10 * time.Second):
 		t.Fatalf("reading %s hangs", file)
+	}
+}
+
+// at reads a moment with its offset, and puts it on the clock of a zone.
+func at(t testing.TB, moment, zone string) time.Time {
+	t.Helper()
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := time.Parse(time.RFC3339Nano, moment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.In(location)
+}
+
+// checkPrintable wants text that a report prints as it is.
+func checkPrintable(t *testing.T, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	text := err.Error()
+	if nagios.Clean(text, len(text)) != text {
+		t.Errorf("not printable as it is: %q", text)
+	}
+	if len(text) > 400 {
+		t.Errorf("too long: %q", text)
 	}
 }
 

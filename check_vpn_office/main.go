@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // a machine without a time zone database must judge alike
 
+	"checkvpn/pkg/hours"
 	"checkvpn/pkg/nagios"
 	"checkvpn/pkg/plugin"
 	"checkvpn/pkg/vpn"
@@ -24,7 +25,7 @@ type office struct {
 	BankHolidays plugin.Value  `long:"bank-holidays" value-name:"FILE" unquote:"false" description:"days without office hours: bank-holidays.json as www.gov.uk publishes it"`
 	Division     plugin.Value  `long:"division" value-name:"NAME" default:"england-and-wales" unquote:"false" description:"part of that file that holds for the office"`
 
-	hours    hours
+	hours    hours.Hours
 	holidays holidays
 	zone     *time.Location
 }
@@ -54,7 +55,7 @@ func tunnel() plugin.Tunnel {
 var service = vpn.Role{Name: "service", ThroughTunnel: true}
 
 func (o *office) prepare() (err error) {
-	if o.hours, err = parseHours(o.OfficeHours.String()); err != nil {
+	if o.hours, err = hours.Parse(o.OfficeHours.String()); err != nil {
 		return plugin.BadValue("--office-hours", o.OfficeHours.String(), err)
 	}
 	// Local and an empty name would be the machine's own zone, and differ
@@ -92,7 +93,7 @@ func impact(v vpn.Verdict, p vpn.Problem, staffed bool) plugin.Impact {
 
 func (o *office) staffed(now time.Time) bool {
 	now = now.In(o.zone)
-	return o.hours.include(now) && !o.holidays.include(now)
+	return o.hours.Include(now) && !o.holidays.include(now)
 }
 
 // hoursGiven tells whether the command line or a file says anything of the hours.

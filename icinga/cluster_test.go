@@ -56,7 +56,7 @@ func TestCluster(t *testing.T) {
 		got = master.checkNow(t, "services", tunnel)
 		return got.State == 0
 	})
-	if got.Result.Source != "monitoring-production" || !strings.HasPrefix(got.Result.Output, "OK: production DR VPN up: 16 of 16 hosts answer") {
+	if got.Result.Source != "monitoring-production" || !strings.HasPrefix(got.Result.Output, "OK: production DR VPN up: 18 of 18 hosts answer") {
 		t.Errorf("%+v", got.Result)
 	}
 	// A section of the file of tunnels comes to the same as by hand.

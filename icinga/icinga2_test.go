@@ -137,7 +137,9 @@ func (n *icinga2) configure(t *testing.T, text string) { write(t, n.path("etc/ic
 
 // validate runs icinga2 daemon -C.
 func (n *icinga2) validate(t *testing.T) (said string, err error) {
-	out, err := n.command(t, "daemon", "-C", "-c", n.path("etc/icinga2.conf")).CombinedOutput()
+	cmd := n.command(t, "daemon", "-C", "-c", n.path("etc/icinga2.conf"))
+	cmd.Env = append(os.Environ(), "TZ=Europe/London")
+	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
@@ -217,7 +219,8 @@ type checked struct {
 		Began    float64 `json:"execution_start"` // Unix time in seconds
 		Source   string  `json:"check_source"`
 	} `json:"last_check_result"`
-	Vars map[string]any
+	Vars    map[string]any
+	Display string `json:"display_name"`
 }
 
 func (c checked) hard(state float64) bool { return c.Type == 1 && c.State == state && c.LastCheck > 0 }
@@ -279,11 +282,18 @@ type notification struct {
 	Host, Service string
 	Type          string `json:"notification_type"` // PROBLEM or RECOVERY
 	Users         []string
-	Result        struct{ State float64 } `json:"check_result"`
+	Result        struct {
+		State  float64
+		Output string
+	} `json:"check_result"`
 }
 
 func (n notification) String() string {
-	return fmt.Sprintf("%s %s %v", n.Type, strings.TrimSuffix(n.Host+"!"+n.Service, "!"), n.Result.State)
+	kind := n.Type
+	if strings.HasPrefix(n.Users[0], "vpn-pager ") {
+		kind = "PAGE " + kind
+	}
+	return fmt.Sprintf("%s %s %v", kind, strings.TrimSuffix(n.Host+"!"+n.Service, "!"), n.Result.State)
 }
 
 // told collects what an instance notifies of, from now on.
@@ -358,4 +368,15 @@ func (h *told) of(t *testing.T, match func(notification) bool) (list []string) {
 		}
 	}
 	return list
+}
+
+// log prints what was said of a tunnel.
+func (h *told) log(t *testing.T, name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.list {
+		if strings.Contains(n.String(), name) {
+			t.Logf("%s: %s", n, firstLine(n.Result.Output))
+		}
+	}
 }

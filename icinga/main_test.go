@@ -12,7 +12,7 @@ import (
 	"checkvpn/pkg/lab"
 )
 
-// plugins is the folder of the three plugins, built once. Every user may read
+// plugins is the folder of the three plugins and the generator, built once. Every user may read
 // it, because daemons give up root.
 var plugins string
 
@@ -41,7 +41,7 @@ func buildPlugins() (err error) {
 	if err := os.Chmod(plugins, 0o755); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-o", plugins+"/", "../check_vpn_office", "../check_vpn_dr", "../check_vpn_licensing")
+	cmd := exec.Command("go", "build", "-o", plugins+"/", "../check_vpn_office", "../check_vpn_dr", "../check_vpn_licensing", "./generate")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)

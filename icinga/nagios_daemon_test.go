@@ -1,14 +1,13 @@
 package icinga_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,18 +17,19 @@ import (
 const nagios4 = "/usr/sbin/nagios4"
 
 // nagiosCore is a folder with all that Nagios Core needs: the files of this
-// project in etc, and as little as possible around them.
+// project in etc, what is made of a description of tunnels, and as little as
+// possible around them.
 type nagiosCore struct {
 	dir string
 	cmd *exec.Cmd
 }
 
-// edit changes the text of a file of the configuration, by its name.
+// edit changes the text of a file of the configuration, by its name. DIR is the
+// folder.
 type edit func(file, text string) string
 
-// newNagios writes the configuration, with edits, and a minute that lasts as
-// long as unit.
-func newNagios(t *testing.T, unit time.Duration, edits ...edit) nagiosCore {
+// newNagios writes the configuration of the tunnels that the text describes.
+func newNagios(t *testing.T, ini string, edits ...edit) nagiosCore {
 	t.Helper()
 	n := nagiosCore{dir: folder(t)}
 	for _, sub := range []string{"etc", "plugins", "results"} {
@@ -38,22 +38,69 @@ func newNagios(t *testing.T, unit time.Duration, edits ...edit) nagiosCore {
 		}
 		own(t, n.path(sub))
 	}
-	for _, file := range files(t, "nagios/*.cfg") {
-		text := read(t, file)
-		for _, e := range edits {
-			text = e(filepath.Base(file), text)
-		}
-		write(t, n.path("etc", filepath.Base(file)), text)
-	}
+	n.make(t, ini, edits...)
 	ours := strings.ReplaceAll(read(t, "nagios/nagios.cfg.append"), "cfg_dir=/etc/nagios4/check-vpn", "cfg_dir="+n.path("etc"))
-	write(t, n.path("nagios.cfg"), strings.ReplaceAll(surroundings, "DIR", n.dir)+ours+
-		// An outage a minute is flapping, and would be muted.
-		fmt.Sprintf("enable_flap_detection=0\ninterval_length=%d\n", int(unit.Seconds())))
+	// An outage a minute is flapping, and would be muted.
+	write(t, n.path("nagios.cfg"), strings.ReplaceAll(surroundings, "DIR", n.dir)+ours+"enable_flap_detection=0\n")
 	write(t, n.path("resource.cfg"), "$USER1$="+n.path("plugins")+"\n")
 	n.link(t, files(t, plugins+"/*"))
 	n.link(t, files(t, "/usr/lib/nagios/plugins/*"))
 	n.cmd = exec.Command(nagios4, n.path("nagios.cfg"))
 	return n
+}
+
+// make writes the objects.
+func (n nagiosCore) make(t *testing.T, ini string, edits ...edit) {
+	t.Helper()
+	texts := map[string]string{"vpn-tunnels.cfg": generated(t, "nagios", ini)}
+	for _, file := range files(t, "nagios/*.cfg") {
+		if name := filepath.Base(file); name != "vpn-tunnels.cfg" {
+			texts[name] = read(t, file)
+		}
+	}
+	for name, text := range texts {
+		for _, e := range edits {
+			text = strings.ReplaceAll(e(name, text), "DIR", n.dir)
+		}
+		write(t, n.path("etc", name), text)
+	}
+}
+
+// generated is what the generator prints of a description.
+func generated(t *testing.T, form, ini string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "check_vpn.ini")
+	if err := os.WriteFile(file, []byte(ini), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	cmd := exec.Command(filepath.Join(plugins, "generate"), "-f", file, form)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, errs.String())
+	}
+	return string(out)
+}
+
+// withoutSections leaves sections out of a description, or all but them.
+func withoutSections(text string, match func(name string) bool) string {
+	var kept strings.Builder
+	keep := true
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "["); ok {
+			keep = !match(strings.TrimSuffix(name, "]"))
+		}
+		if keep {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// withValue sets a key wherever it stands, or only where it has a value.
+func withValue(text, key, value string) string {
+	return regexp.MustCompile(`(?m)^`+key+` = .*$`).ReplaceAllString(text, key+" = "+value)
 }
 
 // surroundings is what a site has beside the files of this project. Debian's
@@ -114,7 +161,12 @@ func calm(t *testing.T, env []string) []string {
 	for _, variable := range env {
 		if dir, ok := strings.CutPrefix(variable, "MP_CONFIG_PATH="); ok {
 			file := filepath.Join(dir, "check_vpn.ini")
-			text := regexp.MustCompile(`(?m)^\[.*\]$`).ReplaceAllString(read(t, file), "$0\nwarning = 1900,99%\ncritical = 2000,100%\ntimeout = 20")
+			text := regexp.MustCompile(`(?m)^\[[^ \]]*\]$`).ReplaceAllStringFunc(read(t, file), func(section string) string {
+				if section == "[monitoring]" {
+					return section
+				}
+				return section + "\nwarning = 1900,99%\ncritical = 2000,100%\ntimeout = 20"
+			})
 			write(t, file, strings.ReplaceAll(text, "https://www.", "http://www.")) // no handshakes in between
 		}
 	}
@@ -137,14 +189,6 @@ func (n nagiosCore) start(t *testing.T, node *lab.Node, env []string) {
 	})
 }
 
-// stop ends the daemon before the test does.
-func (n nagiosCore) stop(t *testing.T) {
-	t.Helper()
-	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // log is the daemon's own log, without its times.
 func (n nagiosCore) log() (lines []string) {
 	text, _ := os.ReadFile(n.path("nagios.log"))
@@ -155,20 +199,24 @@ func (n nagiosCore) log() (lines []string) {
 	return lines
 }
 
-// notifications are the messages of the log to a contact, as
-// "host;service;state" or "host;state".
-func (n nagiosCore) notifications(contact string) (list []string) {
-	for _, line := range n.log() {
-		what, rest, ok := strings.Cut(line, " NOTIFICATION: "+contact+";")
-		if !ok {
-			continue
+// message is a notification of the log.
+type message struct {
+	at                   time.Time
+	name, state, command string // name is host or host;service
+	output               string
+}
+
+// notifications are those to a contact.
+func (n nagiosCore) notifications(contact string) (list []message) {
+	text, _ := os.ReadFile(n.path("nagios.log"))
+	line := regexp.MustCompile(`(?m)^\[(\d+)\] (HOST|SERVICE) NOTIFICATION: ` + regexp.QuoteMeta(contact) + `;(.*)$`)
+	for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+		seconds, _ := strconv.ParseInt(m[1], 10, 64)
+		fields := strings.Split(m[3], ";")
+		if m[2] == "SERVICE" {
+			fields = append([]string{fields[0] + ";" + fields[1]}, fields[2:]...)
 		}
-		fields := strings.Split(rest, ";")
-		count := 2
-		if what == "SERVICE" {
-			count = 3
-		}
-		list = append(list, strings.Join(fields[:count], ";"))
+		list = append(list, message{time.Unix(seconds, 0), fields[0], fields[1], fields[2], fields[3]})
 	}
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -85,9 +86,13 @@ func (s *scene) unreachable(match func(name string) bool) (hosts, services int) 
 // each: the last checks may be under way.
 func (s *scene) mustBeUnreachable(groups int, match func(name string) bool) {
 	s.Helper()
+	replicated := groups
+	if s.outage.kind != "dr" {
+		replicated = 0
+	}
 	eventually(s.T, fmt.Sprintf("%d groups unreachable", groups), limit, func() bool {
 		hosts, services := s.unreachable(match)
-		return hosts == groups*machinesOfGroup && services == groups
+		return hosts == groups*machinesOfGroup && services == replicated
 	})
 }
 
@@ -126,6 +131,7 @@ func (s *scene) mustHaveTold(want ...string) {
 	s.Helper()
 	if got := s.told(); !slices.Equal(got, want) {
 		s.Errorf("told %q, want %q", got, want)
+		s.heard.log(s.T, s.outage.name)
 	}
 }
 
@@ -245,4 +251,88 @@ func (s *scene) closeOffice(service string) time.Time {
 		"vars.vpn_office_hours": "Mon-Sun 00:00-" + hours, "vars.vpn_timezone": fmt.Sprintf("Etc/GMT%+d", offset),
 	}}, nil)
 	return closes
+}
+
+// nearGatewayDies: it tells once, and none of the tunnels behind it does.
+func (s *scene) nearGatewayDies(others []*outage) {
+	const gateway = "gateway.monitoring-near"
+	ours := func(n notification) bool {
+		return n.Host == gateway || slices.ContainsFunc(others, func(o *outage) bool { return n.Service == "VPN "+o.name })
+	}
+	told := func() []string { return s.heard.of(s.T, ours) }
+	s.must(s.world.near.StopInside())
+	eventually(s.T, "the gateway is told", limit, func() bool { return len(told()) > 0 })
+	for _, o := range others {
+		eventually(s.T, o.name+" is down", limit, func() bool { return s.icinga.object(s.T, "services", o.service()).hard(2) })
+	}
+	time.Sleep(30 * time.Second) // three times what they wait before they tell
+	s.must(s.world.near.StartInside())
+	for _, o := range others {
+		eventually(s.T, o.name+" is back", limit, func() bool { return s.icinga.object(s.T, "services", o.service()).hard(0) })
+	}
+	want := []string{"PROBLEM " + gateway + " 2", "RECOVERY " + gateway + " 0"}
+	eventually(s.T, "the recovery is told", limit, func() bool { return len(told()) >= len(want) })
+	time.Sleep(20 * time.Second)
+	if got := told(); !slices.Equal(got, want) {
+		s.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// hoursEndInAnOutage: mail at once, and one page when the office hours end.
+func (s *scene) hoursEndInAnOutage(end time.Time) {
+	service := s.outage.service()
+	s.set(lab.Conditions{Cut: true})
+	s.awaitTold("PROBLEM " + service + " 2")
+	if !time.Now().Before(end) {
+		s.Fatal("the machine was too busy to cut the tunnel before the hours end")
+	}
+	time.Sleep(time.Until(end.Add(-2 * time.Second)))
+	s.mustHaveTold("PROBLEM " + service + " 2")
+	s.awaitTold("PROBLEM "+service+" 2", "PAGE PROBLEM "+service+" 2")
+	time.Sleep(20 * time.Second)
+	s.set(lab.Conditions{})
+	eventually(s.T, "all have heard", limit, func() bool { return len(s.told()) >= 4 })
+	got := s.told()
+	slices.Sort(got[2:])
+	if want := []string{"PROBLEM " + service + " 2", "PAGE PROBLEM " + service + " 2", "PAGE RECOVERY " + service + " 0", "RECOVERY " + service + " 0"}; !slices.Equal(got, want) {
+		s.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// dataGetsOld: the clock of replication is told, to the pager too.
+func (s *scene) dataGetsOld() {
+	service, clock := s.outage.service(), "monitoring-near!resync "+s.outage.name
+	s.set(lab.Conditions{Cut: true})
+	want := []string{"PROBLEM " + service + " 2", "PAGE PROBLEM " + clock + " 2", "PROBLEM " + clock + " 2"}
+	sorted := func() []string {
+		got := s.heard.of(s.T, func(n notification) bool { return strings.HasSuffix(n.Service, " "+s.outage.name) })
+		slices.Sort(got[min(1, len(got)):])
+		return got
+	}
+	eventually(s.T, "the clock is told", limit, func() bool { return len(sorted()) >= len(want) })
+	if got := sorted(); !slices.Equal(got, want) {
+		s.Errorf("told %q, want %q", got, want)
+	}
+	if text := s.icinga.object(s.T, "services", clock).Result.Output; !regexp.MustCompile(`^CRITICAL: replication over clock needs a full resync: postgresql at \d\d:\d\d on \w{3} \d\d \w{3}, unless`).MatchString(text) {
+		s.Errorf("said %s", text)
+	}
+	s.set(lab.Conditions{})
+	eventually(s.T, "the recovery is told", limit, func() bool { return len(sorted()) >= 6 })
+}
+
+// plannedNight: a host that is stopped on purpose is told by nobody, and a tunnel
+// that dies meanwhile is told once.
+func (s *scene) plannedNight() {
+	const stopped = "a0"
+	s.must(s.outage.far.StopMachine(stopped))
+	host := stopped + "." + s.outage.name
+	eventually(s.T, host+" is down", limit, func() bool { return s.icinga.object(s.T, "hosts", host).hard(1) })
+	time.Sleep(20 * time.Second)
+	s.mustHaveTold()
+	s.set(lab.Conditions{Cut: true})
+	s.awaitTold("PROBLEM " + s.outage.service() + " 2")
+	s.set(lab.Conditions{})
+	s.awaitTold("PROBLEM "+s.outage.service()+" 2", "RECOVERY "+s.outage.service()+" 0")
+	time.Sleep(settled + 20*time.Second)
+	s.mustHaveToldOnce()
 }

@@ -11,7 +11,7 @@ func TestOutages(t *testing.T) {
 	alone(t)
 	var outages []*outage
 	add := func(name, kind string) *outage {
-		o := &outage{name: name, kind: kind, number: 101 + len(outages)}
+		o := &outage{name: name, kind: kind, number: 101 + len(outages), always: true}
 		outages = append(outages, o)
 		return o
 	}
@@ -22,7 +22,7 @@ func TestOutages(t *testing.T) {
 	w := newWorld(t, outages)
 	n := newInstance(t, w, 5665, outages)
 	// The same without the dependencies: so that the count can fail.
-	naive := newInstance(t, w, 5666, []*outage{dr}, "dependencies.conf")
+	naive := newInstance(t, w, 5666, []*outage{dr}, "vpn-dependencies.conf")
 	awaitHealth(t, n)
 	awaitHealth(t, naive)
 	heard, heardNaively := n.listen(t), naive.listen(t)
@@ -53,9 +53,47 @@ func TestOutages(t *testing.T) {
 				count = len(heardNaively.of(t, func(n notification) bool { return n.Type == "PROBLEM" }))
 				return count > len(groups)*machinesOfGroup
 			})
-			t.Logf("without dependencies.conf: %d problems", count)
+			t.Logf("without vpn-dependencies.conf: %d problems", count)
 		})
 	})
+}
+
+// TestSettings has what a site can set: a shared near gateway, hours of the pager,
+// the clock of replication, hosts that are stopped on purpose.
+func TestSettings(t *testing.T) {
+	t.Parallel() // beside the outages too: it mostly waits
+	end := time.Now().Add(5 * time.Minute).Truncate(time.Minute)
+	outages := []*outage{
+		{name: "shared-a", kind: "office", number: 101},
+		{name: "shared-b", kind: "office", number: 102},
+		{name: "hours", kind: "office", number: 103, apart: true,
+			extra: "pages = yes\npager = oncall@example.org\nhours = Sun-Sat 00:00-" + end.Format("15:04") + "\n"},
+		{name: "clock", kind: "office", number: 104, apart: true, extra: "pager = oncall@example.org\nresync = postgresql 80s\n"},
+		{name: "planned", kind: "dr", number: 105, apart: true, extra: "downtime = a0 Sun-Sat 00:00-12:00,Sun-Sat 12:00-24:00\n"},
+	}
+	complained := make(chan struct{})
+	close(complained)
+	// The gateway is that of all tunnels in its world, so it dies in one of its own.
+	scenes := map[string]func(*scene){
+		"shared-a": func(s *scene) { s.nearGatewayDies(outages[:2]) },
+		"hours":    func(s *scene) { s.hoursEndInAnOutage(end) },
+		"clock":    (*scene).dataGetsOld,
+		"planned":  (*scene).plannedNight,
+	}
+	for _, outages := range [][]*outage{outages[:2], outages[2:]} {
+		w := newWorld(t, outages)
+		n := newInstance(t, w, 5667, outages)
+		awaitHealth(t, n)
+		heard := n.listen(t)
+		for _, o := range outages {
+			if play := scenes[o.name]; play != nil {
+				t.Run(o.name, func(t *testing.T) {
+					t.Parallel()
+					play(&scene{t, w, n, o, heard, complained})
+				})
+			}
+		}
+	}
 }
 
 // awaitHealth waits until everything is up and known to be.

@@ -1,7 +1,10 @@
 package icinga_test
 
 import (
+	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,9 +12,9 @@ import (
 	"checkvpn/pkg/lab"
 )
 
-// The outages run over tunnels of their own, from one monitoring machine, with
-// short times and wide limits in place of what constants.conf has, and with
-// nothing else changed.
+// The outages run over tunnels of their own, from one monitoring machine. They are
+// described as check_vpn.ini describes its own, with short times and wide limits,
+// and made by the generator; all else are the files of this folder.
 
 // groups of five machines each lie behind a tunnel.
 var groups = []string{"a", "b", "c", "d"}
@@ -22,7 +25,10 @@ const machinesOfGroup = 5
 type outage struct {
 	name   string // of the tunnel in the dictionary
 	kind   string
-	number int // in the addresses
+	number int    // in the addresses
+	extra  string // keys of its monitoring
+	apart  bool   // it does not share the near gateway
+	always bool   // somebody is at work, so that it can wait
 	far    *lab.Site
 }
 
@@ -94,61 +100,71 @@ func (o *outage) machines() (list []lab.Machine) {
 	return list
 }
 
-// entry is the tunnel in the dictionary.
-func (o *outage) entry() string {
+// sections describe the tunnel.
+func (o *outage) sections() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "    %q = {\n      kind = %q\n      site = \"near\"\n      title = %q\n", o.name, o.kind, "VPN "+o.name)
-	fmt.Fprintf(&b, "      near = { gateway = \"10.1.0.1\" }\n      peer = { peer = %q }\n", o.peer())
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("[%s]", o.name)
 	// The laboratory is slow when the machine is busy, and that is no outage.
-	limits := `vpn_warning = "1500,80%", vpn_critical = "1500,90%"`
+	line("warning = 1500,80%%\ncritical = 1500,90%%")
+	line("peer = peer=%s", o.peer())
+	if !o.apart {
+		line("near = gateway=10.1.0.1")
+	}
 	switch o.kind {
 	case "licensing":
-		fmt.Fprintf(&b, "      public = { web = \"http://%s/\" }\n", publicAddr)
+		line("public = web=http://%s/", publicAddr)
 	case "office":
-		fmt.Fprintf(&b, "      far = { a = %q, b = %q }\n      vars = { vpn_office_hours = \"always\", %s }\n    }\n", o.addr(0, 10), o.addr(0, 11), limits)
-		return b.String()
+		hours := "never"
+		if o.always {
+			hours = "always"
+		}
+		line("office-hours = %s\nfar = a=%s\nfar = b=%s", hours, o.addr(0, 10), o.addr(0, 11))
 	}
-	fmt.Fprintf(&b, "      vars = { %s }\n      groups = {\n", limits)
 	for g, group := range groups {
-		fmt.Fprintf(&b, "        %s = {\n", group)
+		if o.kind == "office" {
+			break
+		}
 		if o.hasGates() {
-			fmt.Fprintf(&b, "          gate = %q\n", o.addr(g, 1))
+			line("far = %s/%s=%s", group, group, o.addr(g, 1))
 		}
-		fmt.Fprint(&b, "          machines = {\n")
 		for n := range machinesOfGroup {
-			ports := ""
-			if n == 0 {
-				ports = ", ports = { postgresql = 5432 }"
-			}
-			fmt.Fprintf(&b, "            %s%d = { address = %q%s }\n", group, n, o.addr(g, 10+n), ports)
+			line("far = %s%d/%s=%s", group, n, group, o.addr(g, 10+n))
 		}
-		fmt.Fprint(&b, "          }\n        }\n")
+		if o.kind == "dr" {
+			line("replication = %s0.postgresql=tcp://%s:5432", group, o.addr(g, 10))
+		}
 	}
-	fmt.Fprint(&b, "      }\n    }\n")
-	return b.String()
+	line("[monitoring %s]\nplugin = %s\nruns-on = monitoring-near", o.name, o.kind)
+	if o.kind == "office" {
+		line("hosts = no")
+	}
+	b.WriteString(o.extra)
+	return b.String() + "\n"
 }
 
-// constants takes the place of constants.conf.
-func constants(outages []*outage) string {
-	var entries strings.Builder
+// describe is the file of the outages.
+func describe(outages []*outage) string {
+	text := fmt.Sprintf(`[monitoring]
+notify = nobody@example.org
+check = 6s
+retry = 5s
+attempts = 2
+lasts = 10s
+host-check = 15s
+host-retry = 6s
+host-attempts = 3
+settled = %.0fs
+
+[host monitoring-near]
+address = 10.1.0.20
+asked = here
+
+`, settled.Seconds())
 	for _, o := range outages {
-		entries.WriteString(o.entry())
+		text += o.sections()
 	}
-	return `const Vpn = {
-  sites = { near = { address = "10.1.0.20" } }
-  tunnels = {
-` + entries.String() + `  }
-  times = {
-    tunnel = { check = 6s, retry = 5s, attempts = 2, lasts = 10s }
-    gateway = { check = 5s, retry = 3s, attempts = 3 }
-    machine = { check = 15s, retry = 6s, attempts = 3 }
-    settled = ` + fmt.Sprint(settled.Seconds()) + `
-  }
-  mail = "nobody"
-  pager = ""
-  notes_url = "https://docs.example.org/vpn#"
-}
-`
+	return text
 }
 
 const (
@@ -161,10 +177,24 @@ const (
 func newInstance(t *testing.T, w *world, port int, outages []*outage, without ...string) *icinga2 {
 	t.Helper()
 	n := newIcinga2(t, fmt.Sprint("icinga", port), w.near.Node, port, nil)
-	lines := n.bare(pluginDir(t)) + n.alone()
-	write(t, n.path("etc/constants.conf"), constants(outages))
-	lines += fmt.Sprintf("include %q\n", n.path("etc/constants.conf"))
-	n.configure(t, lines+n.include(t, shipped(t, append(without, "constants.conf")...)...))
-	n.start(t, []string{"PATH=/usr/bin:/bin"})
+	write(t, n.path("check_vpn.ini"), describe(outages))
+	write(t, n.path("etc/vpn-tunnels.conf"), generate(t, n.path("check_vpn.ini")))
+	lines := n.bare(pluginDir(t)) + n.alone() + fmt.Sprintf("include %q\n", n.path("etc/vpn-tunnels.conf"))
+	n.configure(t, lines+n.include(t, shipped(t, append(without, "vpn-tunnels.conf")...)...))
+	n.start(t, []string{"PATH=/usr/bin:/bin", "MP_CONFIG_PATH=" + n.dir})
 	return n
+}
+
+// generate has the generator print a file for Icinga.
+func generate(t *testing.T, file string) string {
+	t.Helper()
+	out, err := exec.Command(filepath.Join(plugins, "generate"), "-f", file, "icinga").Output()
+	if err != nil {
+		var failed *exec.ExitError
+		if errors.As(err, &failed) {
+			t.Fatalf("%s", failed.Stderr)
+		}
+		t.Fatal(err)
+	}
+	return string(out)
 }

@@ -30,7 +30,7 @@ func TestWeb(t *testing.T) {
 	dr, licensing := world.VPN(lab.DR, "production"), world.VPN(lab.Licensing, "production")
 	w := newWeb(t, dr.Near.Node)
 	n := newIcinga2(t, "web", dr.Near.Node, 5665, nil)
-	n.configure(t, n.bare(pluginDir(t))+n.alone()+n.include(t, "commands.conf")+w.feature()+tunnels)
+	n.configure(t, n.bare(pluginDir(t))+n.alone()+n.include(t, "vpn-commands.conf")+w.feature()+tunnels)
 	n.start(t, environment(t, world))
 	w.finish(t)
 	shots, err := os.MkdirTemp("", "check-vpn-screenshots-")

@@ -28,6 +28,9 @@ const (
 	postgreSQL = 5432
 	mySQL      = 3306
 	mongoDB    = 27017
+
+	ssh = 22
+	nfs = 2049
 )
 
 func wwwSite() SiteConfig {
@@ -68,11 +71,22 @@ func carrenzaSite() SiteConfig {
 	}
 }
 
+// liveSite has the primaries, from which data is replicated to DR.
 func (e environment) liveSite() SiteConfig {
+	primary := func(name string, host int, ports ...uint16) Machine {
+		return Machine{Name: name, Addrs: both(e.addr(3, host)), TCP: ports}
+	}
 	return SiteConfig{
-		Name:         "live-" + e.name,
-		Public:       Addrs(fmt.Sprintf("198.51.100.%d", 100+e.number), fmt.Sprintf("2001:db8:10%d::1", e.number)),
-		Networks:     networks(e.addr(0, 0)),
+		Name:     "live-" + e.name,
+		Public:   Addrs(fmt.Sprintf("198.51.100.%d", 100+e.number), fmt.Sprintf("2001:db8:10%d::1", e.number)),
+		Networks: networks(e.addr(0, 0), e.addr(3, 0)),
+		Machines: []Machine{
+			primary("mongo-1", 6, mongoDB),
+			primary("postgresql-primary-1", 12, postgreSQL),
+			primary("asset-master-1", 20, nfs, ssh),
+			primary("whitehall-mysql-master-1", 30, mySQL),
+			primary("mysql-master-1", 90, mySQL),
+		},
 		GatewayAddrs: both(e.addr(0, 1)),
 		HostAddrs:    both(e.addr(0, 20)),
 		HostPublic:   Addrs(fmt.Sprintf("198.51.100.%d", 120+e.number), fmt.Sprintf("2001:db8:10%d::20", e.number)),
@@ -86,7 +100,11 @@ func (e environment) drSite() SiteConfig {
 		fqdn := fmt.Sprintf("%s.%s.%s", name, strings.TrimSuffix(group, "_dr"), e.domain)
 		return Machine{Name: name, Group: group, Addrs: both(e.addr(network, host)), Names: []string{fqdn}, TCP: ports}
 	}
-	return SiteConfig{
+	slave, bouncers := 2, []int{3, 4}
+	if e.name == "production" {
+		slave, bouncers = 3, []int{4, 5, 6}
+	}
+	c := SiteConfig{
 		Name:         "dr-" + e.name,
 		Public:       Addrs(fmt.Sprintf("203.0.113.%d", 10+e.number), fmt.Sprintf("2001:db8:20%d::1", e.number)),
 		Networks:     networks(e.addr(9, 0), e.addr(11, 0), e.addr(12, 0), e.addr(13, 0)),
@@ -98,18 +116,21 @@ func (e environment) drSite() SiteConfig {
 			{Name: "redirector_dr", Group: "redirector_dr", Addrs: both(e.addr(13, 1))},
 			machine("backend_dr", "mongo-4", 11, 6, mongoDB),
 			machine("backend_dr", "postgresql-standby-2", 11, 13, postgreSQL),
-			machine("backend_dr", "asset-slave-2", 11, 21),
-			machine("backend_dr", "whitehall-mysql-slave-3", 11, 31, mySQL),
-			machine("backend_dr", "mysql-slave-3", 11, 91, mySQL),
+			machine("backend_dr", "asset-slave-2", 11, 21, ssh),
+			machine("backend_dr", fmt.Sprintf("whitehall-mysql-slave-%d", slave), 11, 31, mySQL),
+			machine("backend_dr", "transition-postgresql-slave-2", 11, 61, postgreSQL),
+			machine("backend_dr", fmt.Sprintf("mysql-slave-%d", slave), 11, 91, mySQL),
+			machine("backend_dr", "transition-postgresql-standby-2", 11, 161, postgreSQL),
 			machine("api_dr", "api-mongo-4", 12, 21, mongoDB),
 			machine("api_dr", "performance-mongo-4", 12, 31, mongoDB),
 			machine("api_dr", "api-postgresql-standby-2", 12, 41, postgreSQL),
-			machine("redirector_dr", "bouncer-4", 13, 4),
-			machine("redirector_dr", "bouncer-5", 13, 5),
-			machine("redirector_dr", "bouncer-6", 13, 6),
-			machine("router_dr", "router-backend-4", 9, 10),
+			machine("router_dr", "router-backend-4", 9, 10, mongoDB),
 		},
 	}
+	for i, number := range bouncers {
+		c.Machines = append(c.Machines, machine("redirector_dr", fmt.Sprintf("bouncer-%d", number), 13, 4+i))
+	}
+	return c
 }
 
 // licensingSite has the same inner addresses in every environment.

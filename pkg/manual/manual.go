@@ -1,6 +1,6 @@
-// Package manual writes what is installed beside a program: its man page, and
-// how bash and zsh complete its arguments. It is given plain data and knows
-// nothing of what the program does.
+// Package manual writes what is installed beside a program: its man page, how
+// bash and zsh complete its arguments, and how Icinga 2 and its Director run it.
+// It is given plain data and knows nothing of what the program does.
 package manual
 
 import "strings"
@@ -33,6 +33,8 @@ type Option struct {
 	Help        string
 	Repeats     bool
 	Section     bool // its value names a section of an INI file, and may be left out
+	NoCheck     bool // with it the program checks nothing, as with --help
+	HostCheck   bool // with it the check is that of a host, not of a service
 }
 
 // Section is a part of the page: terms, and then paragraphs. A paragraph that

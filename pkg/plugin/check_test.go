@@ -176,7 +176,7 @@ func FuzzINI(f *testing.F) {
 	f.Add("[a]\nfar = 127.0.0.1\nhost-check\n# c\n[b]\n", "a")
 	f.Add("\ufeff[a]\r\nx=y=z\r\n", "a")
 	f.Fuzz(func(t *testing.T, text, section string) {
-		args, found, err := ini(text).args(section)
+		args, found, err := INI(text).args(section)
 		if !found && len(args) > 0 {
 			t.Errorf("%q from a section that is not there", args)
 		}

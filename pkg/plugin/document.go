@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,12 +24,15 @@ import (
 
 func init() { document = writeDocument }
 
-// writeDocument writes the man page, or the completion for bash or zsh, as the
-// only argument says.
+// writeDocument writes the man page, the completion for bash or zsh, or all that
+// they are made of, for what is made of several plugins, as the only argument
+// says.
 func writeDocument(t Tunnel, args []string, stdout io.Writer) int {
-	write := map[string]func(manual.Page) string{"man": manual.Page.Man, "bash": manual.Page.Bash, "zsh": manual.Page.Zsh}
+	write := map[string]func(manual.Page) string{
+		"man": manual.Page.Man, "bash": manual.Page.Bash, "zsh": manual.Page.Zsh, "json": manual.Page.JSON,
+	}
 	if len(args) != 1 || write[args[0]] == nil {
-		fmt.Fprintln(stdout, "UNKNOWN: this program was built to write documents: want man, bash or zsh")
+		fmt.Fprintln(stdout, "UNKNOWN: this program was built to write documents: want man, bash, zsh or json")
 		return nagios.Unknown.ExitCode()
 	}
 	if _, err := io.WriteString(stdout, write[args[0]](page(t))); err != nil {
@@ -69,8 +73,10 @@ func page(t Tunnel) manual.Page {
 func option(o *flags.Option) manual.Option {
 	m := manual.Option{
 		Long: o.LongName, Value: o.ValueName, Default: strings.Join(o.Default, " "), Help: o.Description,
-		Repeats: o.Field().Type.Kind() == reflect.Slice,
-		Section: o.OptionalArgument,
+		Repeats:   o.Field().Type.Kind() == reflect.Slice,
+		Section:   o.OptionalArgument,
+		NoCheck:   slices.Contains([]string{"help", "version", "explain", "replay"}, o.LongName),
+		HostCheck: o.LongName == "host-check",
 	}
 	if o.ShortName != 0 {
 		m.Short = string(o.ShortName)

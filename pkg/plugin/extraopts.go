@@ -30,7 +30,7 @@ func readExtraOpts(t Tunnel, spec string) ([]string, error) {
 	}
 	var sections, looked []string
 	for _, file := range files {
-		ini, err := readINI(file)
+		ini, err := ReadINI(file)
 		switch {
 		case named && err != nil:
 			return nil, BadValue("--extra-opts", spec, fmt.Errorf("the file %w", err))
@@ -48,7 +48,7 @@ func readExtraOpts(t Tunnel, spec string) ([]string, error) {
 		if found {
 			return args, nil
 		}
-		sections = append(sections, ini.sections()...)
+		sections = append(sections, ini.tunnels()...)
 		looked = append(looked, file+" has no such section")
 	}
 	return nil, noSection(spec, section, sections, looked)
@@ -166,45 +166,72 @@ type silent struct{ error }
 func (silent) Error() string   { return "" }
 func (s silent) Unwrap() error { return s.error }
 
-// ini is the text of a file of options: a key is a long option name, a key alone
+// INI is the text of a file of options: a key is a long option name, a key alone
 // is a flag, a repeated key repeats the option. A section that stands twice is
 // one. A line is a comment if it begins with # or ; and there is no quoting, so
 // that a value may hold any character.
-type ini string
+//
+// Sections [monitoring], [monitoring NAME] and [host NAME] hold what is not for
+// the plugins, but for what makes the configuration of Icinga and Nagios.
+type INI string
 
-func readINI(name string) (ini, error) {
+// ReadINI reads a file of options, at most 1 MiB. Its errors follow the words
+// "the file".
+func ReadINI(name string) (INI, error) {
 	text, err := readText(name)
-	return ini(text), err
+	return INI(text), err
 }
 
-// lines calls f with each line that says something, with its number from 1 and
-// the section that it stands in; a line that begins a section is empty.
-func (text ini) lines(f func(number int, section, line string) error) error {
+// Line is one that says something: it begins a section, and has no key then, or
+// has a key of one.
+type Line struct {
+	Number   int // from 1
+	Section  string
+	Key      string
+	Value    string
+	HasValue bool // whether there is a = behind the key
+}
+
+// Lines calls f with each line that says something. Its errors name the line.
+func (text INI) Lines(f func(Line) error) error {
 	section := ""
 	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}
+		l := Line{Number: i + 1}
 		if line[0] == '[' {
 			name, ok := strings.CutSuffix(line[1:], "]")
 			if !ok {
-				return fmt.Errorf("line %d: a section is written [name]", i+1)
+				return fmt.Errorf("line %d: a section is written [name]", l.Number)
 			}
-			section, line = strings.TrimSpace(name), ""
+			section = strings.TrimSpace(name)
+		} else {
+			l.Key, l.Value, l.HasValue = strings.Cut(line, "=")
+			l.Key, l.Value = strings.TrimSpace(l.Key), strings.TrimSpace(l.Value)
 		}
-		if err := f(i+1, section, line); err != nil {
+		l.Section = section
+		if err := f(l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sections are those of the file that a plugin reads, in their order.
-func (text ini) sections() (names []string) {
-	_ = text.lines(func(_ int, section, _ string) error {
-		if section != "" && !slices.Contains(names, section) {
-			names = append(names, section)
+// Monitoring tells whether a section is not for the plugins, and whose it is:
+// kind is monitoring or host, and name is what follows it, if anything does.
+func Monitoring(section string) (kind, name string, ok bool) {
+	kind, name, _ = strings.Cut(section, " ")
+	name = strings.TrimSpace(name)
+	return kind, name, kind == "monitoring" || kind == "host" && name != ""
+}
+
+// tunnels are the sections that a plugin reads, in their order.
+func (text INI) tunnels() (names []string) {
+	_ = text.Lines(func(l Line) error {
+		if _, _, other := Monitoring(l.Section); !other && l.Section != "" && !slices.Contains(names, l.Section) {
+			names = append(names, l.Section)
 		}
 		return nil
 	})
@@ -212,22 +239,20 @@ func (text ini) sections() (names []string) {
 }
 
 // args gives the options of a section as arguments.
-func (text ini) args(section string) (args []string, found bool, err error) {
-	err = text.lines(func(number int, in, line string) error {
-		if in != section {
+func (text INI) args(section string) (args []string, found bool, err error) {
+	err = text.Lines(func(l Line) error {
+		if l.Section != section {
 			return nil
 		}
-		if found = true; line == "" {
+		if found = true; l.Key == "" && !l.HasValue {
 			return nil
 		}
-		key, value, hasValue := strings.Cut(line, "=")
-		key = strings.TrimSpace(key)
-		if key == "" || strings.HasPrefix(key, "-") || strings.ContainsAny(key, " \t") {
-			return fmt.Errorf("line %d: a key is the name of an option without dashes", number)
+		if l.Key == "" || strings.HasPrefix(l.Key, "-") || strings.ContainsAny(l.Key, " \t") {
+			return fmt.Errorf("line %d: a key is the name of an option without dashes", l.Number)
 		}
-		arg := "--" + key
-		if hasValue {
-			arg += "=" + strings.TrimSpace(value)
+		arg := "--" + l.Key
+		if l.HasValue {
+			arg += "=" + l.Value
 		}
 		args = append(args, arg)
 		return nil

@@ -57,6 +57,7 @@ type options struct {
 	Hostname Values `long:"hostname" value-name:"TARGET" unquote:"false" hidden:"true" description:"the same as --far"`
 	Near     Values `long:"near" value-name:"TARGET" unquote:"false" description:"near gateway, before the tunnel: do I get as far as our own side?"`
 	Peer     Values `long:"peer" value-name:"TARGET" unquote:"false" description:"public address of the far gateway, outside the tunnel: is the other end alive?"`
+	Without  Values `long:"without" value-name:"ROLE" unquote:"false" description:"leave out targets of this role that a file names, as replication where each host has a check of its own; not far"`
 
 	Environment Value  `short:"E" long:"environment" value-name:"NAME" unquote:"false" description:"integration, staging, production: stands in every first line"`
 	Title       Value  `long:"title" value-name:"TEXT" unquote:"false" description:"a name of your own for the tunnel, in place of the plugin's: at most 30 characters"`
@@ -65,7 +66,7 @@ type options struct {
 	Runbook     Value  `long:"runbook" value-name:"URL" unquote:"false" description:"a page with a section for each cause, printed with #CAUSE behind it"`
 
 	Warning  Value `short:"w" long:"warning" value-name:"RTA,PL%" default:"100,20%" unquote:"false" description:"WARNING at this round-trip average in ms, or this packet loss; a part with : @ or a tilde is a Nagios range"`
-	Critical Value `short:"c" long:"critical" value-name:"RTA,PL%" default:"500,60%" unquote:"false" description:"CRITICAL likewise"`
+	Critical Value `short:"c" long:"critical" value-name:"RTA,PL%" default:"500,60%" unquote:"false" description:"CRITICAL at this average, or this packet loss, likewise"`
 	Partial  Value `long:"partial" value-name:"STATE" default:"WARNING" unquote:"false" description:"state when traffic passes, but some far targets are silent or lose packets; OK if each is monitored on its own"`
 	MinFar   Value `short:"m" long:"min-far" value-name:"N|N%" default:"1" unquote:"false" description:"how many far targets must answer for the tunnel to count as up"`
 
@@ -163,7 +164,7 @@ func explainFlag(t Tunnel, e *flags.Error) error {
 		if len([]rune(name)) > 1 {
 			name = "-" + name
 		}
-		if near := nearest(strings.TrimLeft(name, "-"), longNames(t)); near != "" && len([]rune(name)) > 2 {
+		if near := Nearest(strings.TrimLeft(name, "-"), longNames(t)); near != "" && len([]rune(name)) > 2 {
 			return fmt.Errorf("unknown option -%s, did you mean --%s", shown(name), near)
 		}
 		return fmt.Errorf("unknown option -%s, see -h", shown(name))
@@ -213,9 +214,9 @@ func longNames(t Tunnel) (names []string) {
 	return names
 }
 
-// nearest is the name that is at most two letters from what was written; empty if
+// Nearest is the name that is at most two letters from what was written; empty if
 // none is.
-func nearest(written string, names []string) (best string) {
+func Nearest(written string, names []string) (best string) {
 	const most = 2
 	for least, i := most+1, 0; i < len(names); i++ {
 		if d := distance(written, names[i]); d < least {

@@ -103,6 +103,17 @@ func (p *plan) readTargets(t Tunnel, o *options) error {
 	if len(roles[0].texts) == 0 {
 		return errors.New("no target: name what is behind the tunnel, for example -H 10.3.11.6, or see -h")
 	}
+	for _, role := range o.Without {
+		if i := slices.IndexFunc(roles, func(r given) bool { return r.Name == role }); i > 0 {
+			roles[i].texts = nil
+			continue
+		}
+		var others []string
+		for _, r := range roles[1:] {
+			others = append(others, r.Name)
+		}
+		return BadValue("--without", role, fmt.Errorf("want a role that a check can do without: %s", strings.Join(others, ", ")))
+	}
 	names := map[string]bool{}
 	for _, r := range roles {
 		for _, text := range r.texts {
@@ -145,8 +156,14 @@ func (p *plan) readLimits(_ Tunnel, o *options) error {
 		if p.Limits.MinPeer, err = number("--min-peer", o.MinPeer.text, 0, maxPackets); err != nil {
 			return err
 		}
-		if p.Limits.MinPeer > len(o.Peer) {
-			return BadValue("--min-peer", o.MinPeer.text, fmt.Errorf("more than the number of peers, %d", len(o.Peer)))
+		peers := 0
+		for _, t := range p.Targets {
+			if t.Role == vpn.Peer {
+				peers++
+			}
+		}
+		if p.Limits.MinPeer > peers {
+			return BadValue("--min-peer", o.MinPeer.text, fmt.Errorf("more than the number of peers, %d", peers))
 		}
 	}
 	if p.environment = o.Environment.text; o.Environment.set && !isEnvironment(p.environment) {

@@ -178,7 +178,7 @@ func asks(t Tunnel, o *options) bool {
 		}
 	}
 	single := []Value{o.MaxPackets, o.Source, o.Interface, o.DSCP, o.Via, o.MTU}
-	return len(o.Far)+len(o.Hostname)+len(o.Near)+len(o.Peer) > 0 ||
+	return len(o.Far)+len(o.Hostname)+len(o.Near)+len(o.Peer)+len(o.Without) > 0 ||
 		slices.ContainsFunc(single, Value.Given)
 }
 

@@ -49,7 +49,7 @@ func (t Target) IsFarPinged() bool { return t.Role == Far && t.Endpoint.Scheme =
 
 const (
 	alphanumeric = letters + digits
-	maxLabel     = 40 // characters
+	maxLabel     = 64 // characters
 )
 
 // isLabel tells whether s has the form of names and groups.

@@ -22,7 +22,7 @@ func TestParseTarget(t *testing.T) {
 		{Far, "-a=10.0.0.1", "", "", "", "host"},
 		{Far, "a/b/c=10.0.0.1", "", "", "", "path"},
 		{Far, strings.Repeat("a", 40) + "=10.0.0.1", strings.Repeat("a", 40), "", "10.0.0.1", ""},
-		{Far, strings.Repeat("a", 41) + "=10.0.0.1", "", "", "", "host"},
+		{Far, strings.Repeat("a", 65) + "=10.0.0.1", "", "", "", "host"},
 		{Far, "a=", "", "", "", "empty"},
 		{Far, "", "", "", "", "empty"},
 	}

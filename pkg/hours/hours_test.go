@@ -1,4 +1,4 @@
-package main
+package hours
 
 import (
 	"fmt"
@@ -25,11 +25,11 @@ func at(t testing.TB, moment, zone string) time.Time {
 	return parsed.In(location)
 }
 
-func mustHours(t testing.TB, text string) hours {
+func mustHours(t testing.TB, text string) Hours {
 	t.Helper()
-	h, err := parseHours(text)
+	h, err := Parse(text)
 	if err != nil {
-		t.Fatalf("parseHours(%q): %v", text, err)
+		t.Fatalf("Parse(%q): %v", text, err)
 	}
 	return h
 }
@@ -85,11 +85,11 @@ func TestHoursInclude(t *testing.T) {
 		{"Always", "2026-01-10T00:00:00Z", true},
 		{"always", "2026-01-11T23:59:59Z", true},
 	} {
-		if got := mustHours(t, c.hours).include(at(t, c.moment, "Europe/London")); got != c.want {
+		if got := mustHours(t, c.hours).Include(at(t, c.moment, "Europe/London")); got != c.want {
 			t.Errorf("%q includes %s: %t, want %t", c.hours, c.moment, got, c.want)
 		}
 	}
-	if (hours{}).include(at(t, "2026-01-05T12:00:00Z", "UTC")) {
+	if (Hours{}).Include(at(t, "2026-01-05T12:00:00Z", "UTC")) {
 		t.Error("the zero value is not never")
 	}
 }
@@ -136,8 +136,30 @@ func TestHoursFollowTheWallClock(t *testing.T) {
 		{"Mon 22:00-24:00", "2026-01-06T07:59:59Z", "America/Los_Angeles", true},
 		{"Mon 09:30-17:30", "2026-01-05T10:30:00+01:00", "UTC", true},
 	} {
-		if got := mustHours(t, c.hours).include(at(t, c.moment, c.zone)); got != c.want {
+		if got := mustHours(t, c.hours).Include(at(t, c.moment, c.zone)); got != c.want {
 			t.Errorf("%q includes %s in %s: %t, want %t", c.hours, c.moment, c.zone, got, c.want)
+		}
+	}
+}
+
+// TestNights: the days are those on which a night begins.
+func TestNights(t *testing.T) {
+	h, err := ParseNights("Mon-Fri 19:00-03:30")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for moment, want := range map[string]bool{
+		"2026-01-05T03:29:00Z": false, // Monday: Sunday is none of the days
+		"2026-01-05T18:59:59Z": false,
+		"2026-01-05T19:00:00Z": true,
+		"2026-01-06T00:00:00Z": true,
+		"2026-01-06T03:29:59Z": true,
+		"2026-01-06T03:30:00Z": false,
+		"2026-01-10T03:29:59Z": true, // Saturday, for Friday's night
+		"2026-01-10T19:00:00Z": false,
+	} {
+		if got := h.Include(at(t, moment, "UTC")); got != want {
+			t.Errorf("%s: %t, want %t", moment, got, want)
 		}
 	}
 }
@@ -200,12 +222,12 @@ func TestParseHoursRefuses(t *testing.T) {
 		{"09:30-17:30", first},
 		{"09:30-17:30,Mon 09:00-10:00", first},
 	} {
-		h, err := parseHours(c.text)
+		h, err := Parse(c.text)
 		if err == nil || err.Error() != c.want {
-			t.Errorf("parseHours(%q): %v, want %s", c.text, err, c.want)
+			t.Errorf("Parse(%q): %v, want %s", c.text, err, c.want)
 		}
-		if h.spans != nil {
-			t.Errorf("parseHours(%q) gives hours and an error", c.text)
+		if h != nil {
+			t.Errorf("Parse(%q) gives hours and an error", c.text)
 		}
 		checkPrintable(t, err)
 	}
@@ -240,16 +262,16 @@ func FuzzHours(f *testing.F) {
 		if len(text) > 200 {
 			return
 		}
-		h, err := parseHours(text)
+		h, err := Parse(text)
 		checkPrintable(t, err)
 		model, ok := modelOf(text)
 		if ok != (err == nil) {
-			t.Fatalf("parseHours(%q): %v, the model says %t", text, err, ok)
+			t.Fatalf("Parse(%q): %v, the model says %t", text, err, ok)
 		}
 		monday := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 		for m := monday; m.Before(monday.AddDate(0, 0, 7)); m = m.Add(time.Minute) {
 			want := ok && model(m)
-			if h.include(m) != want || h.include(m.Add(time.Minute-1)) != want {
+			if h.Include(m) != want || h.Include(m.Add(time.Minute-1)) != want {
 				t.Fatalf("%q at %s: want %t for the whole minute", text, m.Format("Mon 15:04"), want)
 			}
 		}
