@@ -139,7 +139,7 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(mistakes)
 	}
 	for _, test := range []struct{ old, new, want string }{
-		{"pages = yes", "page = yes", "[monitoring paris]: unknown key page, did you mean pag"},
+		{"pages = yes", "page = yes", "[monitoring paris]: unknown key page, did you mean pages"},
 		{"pages = yes", "pages = yess", "[monitoring paris]: bad value yess for pages: want yes or no"},
 		{"pages = yes", "pages", "[monitoring paris]: bad value (empty) for pages: want yes or no"},
 		{"check = 2m", "chek = 2m", "[monitoring]: unknown key chek, did you mean check"},

@@ -195,7 +195,9 @@ func (r *reader) set(to *settings, s section, defaults bool) {
 		k, known := keys[l.Key]
 		switch {
 		case !known:
-			r.unknown(s.name, l.Key, slices.Sorted(maps.Keys(keys)))
+			names := slices.Sorted(maps.Keys(keys))
+			slices.Reverse(names) // of two that are as near, pages before pager: an s is soon lost
+			r.unknown(s.name, l.Key, names)
 			continue
 		case defaults && k.oneTunnel:
 			r.fail("[%s]: %s belongs into the section of one tunnel", s.name, l.Key)
