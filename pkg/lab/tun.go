@@ -47,3 +47,11 @@ func raiseTUN(name string, mtu int) (netlink.Link, error) {
 	}
 	return link, netlink.LinkSetUp(link)
 }
+
+func deleteTUN(name string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return netlink.LinkDel(link)
+}

@@ -74,9 +74,8 @@ func (e *wireGuardEnd) up() error {
 	if err == nil && e.initiates {
 		err = e.shakeHands()
 	}
-	if err != nil && e.device != nil {
-		e.device.Close()
-		e.device = nil
+	if err != nil {
+		err = errors.Join(err, e.close())
 	}
 	return err
 }
@@ -84,11 +83,19 @@ func (e *wireGuardEnd) up() error {
 func (e *wireGuardEnd) down() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.device != nil {
-		e.device.Close()
-		e.device = nil
+	return e.close()
+}
+
+// close takes the interface away by its name: with its last descriptor it would
+// go by itself, but a child that is just being forked holds one for a moment.
+func (e *wireGuardEnd) close() error {
+	if e.device == nil {
+		return nil
 	}
-	return nil
+	err := e.site.Gateway.Do(func() error { return deleteTUN(e.name) })
+	e.device.Close()
+	e.device = nil
+	return err
 }
 
 // make builds the end, in the gateway's namespace.
