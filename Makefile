@@ -112,7 +112,7 @@ test-packages: tools ## test the packages of both kinds, and that they can be bu
 PACKAGES := gcc libc6-dev \
 	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
 	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core \
-	mandoc zsh libcap2-bin fping time nftables
+	mandoc zsh libcap2-bin fping time nftables faketime
 
 tools: ## install the Debian packages that the tests need
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -q && \
