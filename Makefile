@@ -77,22 +77,22 @@ package: docs
 	cp icinga/nrpe/check_vpn.cfg $(DOC)/nrpe/
 	sed 's,/usr/lib/nagios,/usr/lib64/nagios,; s,/etc/nagios/nrpe.d,/etc/nrpe.d,' icinga/nrpe/check_vpn.cfg >$(DOC)/nrpe/check_vpn-lib64.cfg
 
-# These run built programs, which the race detector does not see, over a
-# laboratory that it makes five times as slow, and at first far more: 80 ms for 3.
-OUTSIDE := $(addprefix checkvpn/,icinga pkg/lab/documents pkg/lab/scenario)
+# What does several things at once, and so is run under the race detector. The rest
+# is pure, or runs built programs, which the detector does not see, over a laboratory
+# that it makes five times as slow.
+RACED := $(addprefix checkvpn/,check_vpn_dr pkg/lab pkg/plugin pkg/probe pkg/terminal)
+OTHERS = $(filter-out $(RACED),$(shell go list ./...)) ./.package
 
 test: tools build ## run every check and test; installs what they need
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./... ./.package
 	go vet -tags document ./pkg/plugin
 	go tool -modfile=.tools/go.mod staticcheck ./... ./.package
-	# One package at a time: real tunnels with real timeouts share two cores badly.
-	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(filter-out $(OUTSIDE),$(shell go list ./...))
-	go test -count=1 -p 1 -timeout 20m $(OUTSIDE)
-	go test -count=1 -run '^TestOdds$$' ./pkg/vpn
-	# They run in a network of their own: what they build with is fetched before.
+	# The package is built in a network of its own: what it takes is fetched before.
 	go tool -modfile=.tools/go.mod nfpm --version >/dev/null
-	go test -count=1 -run 'TestLife|TestInstall' ./.package
+	# Most of it is to wait for real tunnels and daemons, so two packages at a time.
+	CGO_ENABLED=1 go test -race -count=1 -p 2 -timeout 20m $(RACED)
+	go test -count=1 -p 2 -timeout 20m $(OTHERS)
 
 # What needs no root, no tunnel and no daemon, and so no package but Go.
 QUICK = $(filter-out checkvpn/icinga checkvpn/pkg/lab% checkvpn/pkg/probe,$(shell go list ./...))
@@ -104,7 +104,8 @@ quick: ## run the unit tests, the scripts and the recordings, in less than a min
 test-packages: tools ## test the packages of both kinds, and that they can be built again alike
 	dpkg -s rpm >/dev/null 2>&1 || apt-get install -qy --no-install-recommends rpm
 	$(MAKE) deb rpm
-	go test -count=1 -timeout 30m ./.package
+	go vet -tags packages ./.package
+	go test -tags packages -count=1 -timeout 30m ./.package
 
 # gcc is for the race detector; then the tunnels of the laboratory; then the
 # daemons that run the plugins; then what reads man pages, completions and

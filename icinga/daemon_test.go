@@ -25,22 +25,6 @@ func seven(t *testing.T) *lab.World {
 	return w
 }
 
-// busy is held by the tests that load the machine: by all of them together, but
-// for that of the outages, which would measure the others.
-var busy sync.RWMutex
-
-func withOthers(t *testing.T) {
-	t.Helper()
-	busy.RLock()
-	t.Cleanup(busy.RUnlock)
-}
-
-func alone(t *testing.T) {
-	t.Helper()
-	busy.Lock()
-	t.Cleanup(busy.Unlock)
-}
-
 // monitor is who the daemons run as.
 var monitor = sync.OnceValues(func() (*syscall.Credential, error) {
 	u, err := user.Lookup("nagios")

@@ -135,9 +135,10 @@ object Zone ZoneName { endpoints = [ NodeName ] }
 // configure writes icinga2.conf.
 func (n *icinga2) configure(t *testing.T, text string) { write(t, n.path("etc/icinga2.conf"), text) }
 
-// validate runs icinga2 daemon -C.
+// validate runs icinga2 daemon -C, behind the outages: it is work, and they wait.
 func (n *icinga2) validate(t *testing.T) (said string, err error) {
 	cmd := n.command(t, "daemon", "-C", "-c", n.path("etc/icinga2.conf"))
+	cmd.Path, cmd.Args = "/usr/bin/nice", append([]string{"nice", "-n", "19"}, cmd.Args...)
 	cmd.Env = append(os.Environ(), "TZ=Europe/London")
 	out, err := cmd.CombinedOutput()
 	return string(out), err

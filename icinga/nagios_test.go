@@ -25,7 +25,6 @@ const (
 // made of check_vpn.ini.
 func TestNagios(t *testing.T) {
 	t.Parallel()
-	withOthers(t)
 	t.Run("verifies", nagiosVerifies)
 	w := seven(t)
 	env := environment(t, w)

@@ -132,7 +132,6 @@ const standbyHost = "postgresql-standby-2.dr-production"
 // versions of its protocol, in four states of the world.
 func TestNRPE(t *testing.T) {
 	t.Parallel()
-	withOthers(t)
 	w := seven(t)
 	env := calm(t, environment(t, w))
 	askers := map[string]asker{} // by the name of the host

@@ -151,8 +151,8 @@ check = 6s
 retry = 5s
 attempts = 2
 lasts = 10s
-host-check = 15s
-host-retry = 6s
+host-check = 10s
+host-retry = 5s
 host-attempts = 3
 settled = %.0fs
 
@@ -168,9 +168,10 @@ asked = here
 }
 
 const (
-	settled   = 50 * time.Second // longer than the machines take to come back
-	staggered = 40 * time.Second
-	limit     = 4 * time.Minute // for what takes a minute on an idle machine
+	settled   = 25 * time.Second // longer than the machines take to come back
+	staggered = 10 * time.Second
+	quiet     = 10 * time.Second // what was held back is told within 5 s
+	limit     = 4 * time.Minute  // for what takes a minute on an idle machine
 )
 
 // newInstance is a daemon with the files of this folder and these tunnels.

@@ -20,7 +20,6 @@ import (
 // machine of production, over the seven tunnels.
 func TestShipped(t *testing.T) {
 	t.Parallel()
-	withOthers(t)
 	w := seven(t)
 	node, env := w.VPN(lab.DR, "production").Near.Node, environment(t, w)
 	n := newIcinga2(t, "bare", node, 5665, nil)

@@ -104,30 +104,30 @@ func cells() []cell {
 	list := []cell{
 		{"1% each way", 1, always(steady(.01)), 0, both(.01), 5000, 200000, falseAlarms(.05)},
 		{"1% each way", 14, always(steady(.01)), 0, both(.01), 2000, 100000, falseAlarms(.05)},
-		{"1% each way", 100, always(steady(.01)), 0, both(.01), 500, 20000, falseAlarms(.05)},
+		{"1% each way", 100, always(steady(.01)), 0, both(.01), 100, 20000, falseAlarms(.05)},
 		{"2% each way", 1, always(steady(.02)), 0, both(.02), 10000, 200000, falseAlarms(.05)},
-		{"2% each way", 5, always(steady(.02)), 0, both(.02), 5000, 200000, falseAlarms(.05)},
-		{"2% each way", 14, always(steady(.02)), 0, both(.02), 5000, 200000, falseAlarms(.05)},
-		{"2% each way", 100, always(steady(.02)), 0, both(.02), 2000, 50000, falseAlarms(.05)},
+		{"2% each way", 5, always(steady(.02)), 0, both(.02), 2000, 200000, falseAlarms(.05)},
+		{"2% each way", 14, always(steady(.02)), 0, both(.02), 2000, 200000, falseAlarms(.05)},
+		{"2% each way", 100, always(steady(.02)), 0, both(.02), 100, 50000, falseAlarms(.05)},
 		{"5% each way", 1, always(steady(.05)), 0, both(.05), 5000, 200000, falseAlarms(2.2)},
 		{"5% each way", 5, always(steady(.05)), 0, both(.05), 2000, 100000, falseAlarms(.25)},
 		{"5% each way", 14, always(steady(.05)), 0, both(.05), 2000, 100000, falseAlarms(.25)},
-		{"5% each way", 100, always(steady(.05)), 0, both(.05), 300, 10000, falseAlarms(.25)},
+		{"5% each way", 100, always(steady(.05)), 0, both(.05), 100, 10000, falseAlarms(.25)},
 		{"25% lost", 1, always(steady(0).losing(1, .25)), 0, 25, 5000, 200000, okAtMost(44)},
 		{"30% lost", 1, always(steady(0).losing(1, .30)), 0, 30, 5000, 200000, okAtMost(27)},
 		{"40% lost", 1, always(steady(0).losing(1, .40)), 0, 40, 5000, 200000, okAtMost(10)},
 		{"40% lost by all", 14, always(steady(0).losing(14, .40)), 0, 40, 1000, 20000, okAtMost(0)},
-		{"one loses half", 14, always(steady(0).losing(1, .5)), 1, 50. / 14, 5000, 100000, func(o *odds) error {
+		{"one loses half", 14, always(steady(0).losing(1, .5)), 1, 50. / 14, 2000, 100000, func(o *odds) error {
 			return atMost("not named %", 100-o.percent(o.named0), 4)
 		}},
 		{"5 lose half", 14, always(steady(0).losing(5, .5)), 5, 250. / 14, 2000, 50000, func(o *odds) error {
 			return atMost("no alarm %", o.percent(o.up), .05)
 		}},
 		{"outage of 100-500 ms", 1, outageOf(0, -500*ms, 2000*ms, 100*ms, 500*ms), 0, -1, 5000, 50000, falseAlarms(0)},
-		{"outage of 100-500 ms", 14, outageOf(0, -500*ms, 2000*ms, 100*ms, 500*ms), 0, -1, 5000, 50000, falseAlarms(0)},
-		{"outage of 100-500 ms", 100, outageOf(0, -500*ms, 2000*ms, 100*ms, 500*ms), 0, -1, 500, 5000, falseAlarms(0)},
-		{"outage of 500-1000 ms at 1% each way", 14, outageOf(.01, 300*ms, 2500*ms, 500*ms, 1000*ms), 0, -1, 5000, 100000, noInnocent},
-		{"outage of 500-1000 ms at 1% each way", 100, outageOf(.01, 300*ms, 2500*ms, 500*ms, 1000*ms), 0, -1, 300, 5000, noInnocent},
+		{"outage of 100-500 ms", 14, outageOf(0, -500*ms, 2000*ms, 100*ms, 500*ms), 0, -1, 2000, 50000, falseAlarms(0)},
+		{"outage of 100-500 ms", 100, outageOf(0, -500*ms, 2000*ms, 100*ms, 500*ms), 0, -1, 100, 5000, falseAlarms(0)},
+		{"outage of 500-1000 ms at 1% each way", 14, outageOf(.01, 300*ms, 2500*ms, 500*ms, 1000*ms), 0, -1, 2000, 100000, noInnocent},
+		{"outage of 500-1000 ms at 1% each way", 100, outageOf(.01, 300*ms, 2500*ms, 500*ms, 1000*ms), 0, -1, 100, 5000, noInnocent},
 	}
 	return list
 }
@@ -160,9 +160,6 @@ func simulateAll(c cell, checks, workers int) (sum odds) {
 }
 
 func TestOdds(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes this ten times as long; make test runs it without")
-	}
 	workers := 1
 	if *oddsShare > 0 {
 		workers = runtime.GOMAXPROCS(0)

@@ -66,7 +66,7 @@ var elsewhere = map[string][2]string{
 	"make record":                            {"pkg/lab/scenario/main.go", `"record", "", "folder`},
 	"make quick":                             {"Makefile", "quick: ##"},
 	"make build":                             {"Makefile", "test: tools build"},
-	"make deb rpm":                           {".package/package_test.go", `maker("deb", "rpm"`},
+	"make deb rpm":                           {".package/packages_test.go", `maker("deb", "rpm"`},
 	"make install":                           {".package/package_test.go", `maker("install"`},
 	"make vuln":                              {"Makefile", "vuln: ##"}, // it needs https://vuln.go.dev
 	"sudo dpkg -i bin/check-vpn_*_amd64.deb": {".package/package_test.go", `m.dpkg("-i", first)`},

@@ -1,5 +1,0 @@
-//go:build !race
-
-package vpn
-
-const raceDetector = false
