@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -38,9 +39,12 @@ type contest struct {
 }
 
 const (
-	rtt       = 20 * time.Millisecond
-	deadHost  = "198.18.200.1" // nobody has it
-	checkICMP = "/usr/lib/nagios/plugins/check_icmp"
+	rtt      = 20 * time.Millisecond
+	deadHost = "198.18.200.1" // nobody has it
+
+	dr          = "bin/check_vpn_dr --perfdata=totals -H "
+	checkICMP   = "/usr/lib/nagios/plugins/check_icmp"
+	fivePackets = " -n 5 -w 100,20% -c 500,60% "
 )
 
 // targets are far addresses that answer.
@@ -55,10 +59,9 @@ func targets(count int) string {
 // contests are each made as it is used: five packets, and the same limits.
 func contests(printer string) []contest {
 	checks := func(targets string) []string {
-		const limits = " -w 100,20% -c 500,60% "
 		return []string{
-			"bin/check_vpn_dr --perfdata=totals -H " + strings.ReplaceAll(targets, " ", " -H "),
-			checkICMP + " -n 5" + limits + targets,
+			dr + strings.ReplaceAll(targets, " ", " -H "),
+			checkICMP + fivePackets + targets,
 			"/usr/bin/fping -c5 -p80 -i1 " + targets,
 		}
 	}
@@ -110,6 +113,29 @@ func run(out io.Writer, runs int, only string) error {
 			}
 		}
 		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", c.name, joined(wall), joined(cpu), joined(memory))
+	}
+	if !strings.Contains("Icinga 2", only) {
+		return nil
+	}
+	return icingaTable(out, w)
+}
+
+// icingaTable is printed of the daemon, with a program that does nothing too: what that
+// costs is Icinga's own.
+func icingaTable(out io.Writer, w *world) error {
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nIcinga 2 that checks %d targets, each every %v, for %v.\n\n", tunnels, interval, window)
+	fmt.Fprint(out, "| plugin | checks a second | started late by ms, median / most | % of one processor |\n|---|---|---|---|\n")
+	for _, program := range []string{here + "/" + dr + "$address$", checkICMP + fivePackets + "$address$", "/bin/true"} {
+		h, err := w.underIcinga(program)
+		if err != nil {
+			return fmt.Errorf("Icinga 2 with %s: %w", program, err)
+		}
+		name, _, _ := strings.Cut(filepath.Base(program), " ")
+		fmt.Fprintf(out, "| %s | %s | %s / %s | %s |\n", name, number(h.checks), number(h.median), number(h.latest), number(h.cpu))
 	}
 	return nil
 }
