@@ -111,7 +111,7 @@ test-packages: tools ## test the packages of both kinds, and that they can be bu
 # daemons that run the plugins; then what reads man pages, completions and
 # packages, what the README compares, what make bench and make faults take.
 PACKAGES := gcc libc6-dev \
-	openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
+	iproute2 openvpn strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
 	icinga2-bin icinga2-common monitoring-plugins-basic nagios-nrpe-server nagios-nrpe-plugin nagios4-core \
 	mandoc zsh libcap2-bin fping time nftables faketime
 

@@ -26,7 +26,7 @@ func NewAuthority() (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Authority{c, certificatePEM(c)}, nil
+	return &Authority{c, inPEM("CERTIFICATE", c.Certificate[0])}, nil
 }
 
 // Issue signs a certificate that is valid now, after a change.
@@ -61,12 +61,6 @@ func sign(by *tls.Certificate, change func(*x509.Certificate)) (tls.Certificate,
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
-func certificatePEM(c tls.Certificate) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})
-}
-
-// KeyPEM is the key of a certificate, after the certificate itself.
-func KeyPEM(c tls.Certificate) (certificate, key []byte, err error) {
-	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
-	return certificatePEM(c), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+func inPEM(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }

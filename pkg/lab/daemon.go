@@ -16,14 +16,12 @@ type daemon struct {
 
 	mu   sync.Mutex
 	said strings.Builder
-	more chan struct{} // closed when it says more
 }
 
-// newDaemon starts a program by the given function: [Node.Start], or a shell's.
-func newDaemon(cmd *exec.Cmd, start func(*exec.Cmd) error) (*daemon, error) {
-	d := &daemon{cmd: cmd, ended: make(chan struct{}), more: make(chan struct{})}
+func newDaemon(at *Node, cmd *exec.Cmd) (*daemon, error) {
+	d := &daemon{cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = d, d
-	if err := start(cmd); err != nil {
+	if err := at.Start(cmd); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -37,49 +35,40 @@ func newDaemon(cmd *exec.Cmd, start func(*exec.Cmd) error) (*daemon, error) {
 func (d *daemon) Write(b []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	close(d.more)
-	d.more = make(chan struct{})
 	return d.said.Write(b)
 }
 
-// since returns what the program has said after a mark, and a channel that is
-// closed when it says more.
-func (d *daemon) since(mark int) (string, <-chan struct{}) {
+// log is what the program has said.
+func (d *daemon) log() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.said.String()[mark:], d.more
+	return d.said.String()
 }
 
-// mark is where the program's next words begin.
-func (d *daemon) mark() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.said.Len()
-}
-
-// await waits until the program says the words after a mark.
-func (d *daemon) await(words string, mark int, limit time.Duration) error {
+// await waits until the program says the words, after so many bytes of its log.
+func (d *daemon) await(words string, after int, limit time.Duration) error {
 	timeout := time.After(limit)
 	for {
-		said, more := d.since(mark)
-		if strings.Contains(said, words) {
+		if strings.Contains(d.log()[after:], words) {
 			return nil
 		}
 		select {
-		case <-more:
+		case <-time.After(time.Millisecond):
 		case <-d.ended:
-			said, _ = d.since(mark)
-			return fmt.Errorf("%s ended: %s", d.cmd.Path, lastLines(said))
+			return fmt.Errorf("%s ended: %s", d.cmd.Path, lastLines(d.log()))
 		case <-timeout:
-			return fmt.Errorf("%s has said no %q in %v: %s", d.cmd.Path, words, limit, lastLines(said))
+			return fmt.Errorf("%s has said no %q in %v: %s", d.cmd.Path, words, limit, lastLines(d.log()))
 		}
 	}
 }
 
-// stop ends the program at once, so that it cannot tell its peer.
+// stop ends the program at once, so that it cannot tell its peer. There may be
+// none.
 func (d *daemon) stop() {
-	d.cmd.Process.Kill()
-	<-d.ended
+	if d != nil {
+		d.cmd.Process.Kill()
+		<-d.ended
+	}
 }
 
 // lastLines is the end of a log, on one line.

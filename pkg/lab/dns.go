@@ -65,12 +65,6 @@ type DNS struct {
 	delay  time.Duration
 }
 
-// ServeDNS runs a name server for these records at the site's gateway, on one of
-// its addresses.
-func (s *Site) ServeDNS(address netip.Addr, records map[string][]netip.Addr) (*DNS, error) {
-	return s.Gateway.ServeNames(address, Zone(records))
-}
-
 // ServeNames runs a name server at a node until the node is closed.
 func (n *Node) ServeNames(address netip.Addr, s NameServer) (*DNS, error) {
 	d := &DNS{server: s}

@@ -8,9 +8,11 @@
 // are several [Kinds]. [NewPair] raises one of a kind between two sites, and
 // [SevenTunnels] the seven that the checks are for.
 //
-// Everything lives in one process and in namespaces without a name, and the
-// programs of a tunnel end with the process, so nothing is left when it ends,
-// however it ends. Nothing in the lab has a way out to the real internet.
+// The networks are made by ip(8), and packets pass in user space: the kernel needs
+// no module but those of TUN and of virtual cables. Everything lives in one process
+// and in namespaces without a name, and the programs of a tunnel end with the
+// process, so nothing is left when it ends, however it ends. Nothing in the lab has a
+// way out to the real internet.
 //
 // A program that uses the package calls its main function through [Main] or [Run].
 package lab

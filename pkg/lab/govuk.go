@@ -10,6 +10,11 @@ import (
 // GOV.UK in 2017; inner IPv6 and all public addresses are made up, the latter
 // from the ranges for documentation (RFC 5737, RFC 3849).
 
+// newMachine answers pings and accepts connections at these ports.
+func newMachine(name, v4 string, ports ...uint16) Machine {
+	return Machine{Name: name, Addrs: both(v4), TCP: ports}
+}
+
 // environment is one of the three copies of GOV.UK.
 type environment struct {
 	name   string
@@ -34,15 +39,12 @@ const (
 )
 
 func wwwSite() SiteConfig {
-	v4, v6 := netip.MustParseAddr("203.0.113.80"), netip.MustParseAddr("2001:db8:80::80")
+	addresses := Addrs("203.0.113.80", "2001:db8:80::80")
 	return SiteConfig{
 		Name:     "www",
 		Public:   Addrs("203.0.113.81", "2001:db8:81::1"),
-		Networks: []netip.Prefix{single(v4), single(v6)},
-		Machines: []Machine{{
-			Name: "www", Addrs: []netip.Addr{v4, v6}, Names: []string{"www.gov.uk"},
-			HTTP: []uint16{80}, HTTPS: []uint16{443},
-		}},
+		Networks: single(addresses...),
+		Machines: []Machine{{Name: "www", Addrs: addresses, Names: []string{"www.gov.uk"}, HTTP: []uint16{80}, HTTPS: []uint16{443}}},
 	}
 }
 
@@ -73,19 +75,16 @@ func carrenzaSite() SiteConfig {
 
 // liveSite has the primaries, from which data is replicated to DR.
 func (e environment) liveSite() SiteConfig {
-	primary := func(name string, host int, ports ...uint16) Machine {
-		return Machine{Name: name, Addrs: both(e.addr(3, host)), TCP: ports}
-	}
 	return SiteConfig{
 		Name:     "live-" + e.name,
 		Public:   Addrs(fmt.Sprintf("198.51.100.%d", 100+e.number), fmt.Sprintf("2001:db8:10%d::1", e.number)),
 		Networks: networks(e.addr(0, 0), e.addr(3, 0)),
 		Machines: []Machine{
-			primary("mongo-1", 6, mongoDB),
-			primary("postgresql-primary-1", 12, postgreSQL),
-			primary("asset-master-1", 20, nfs, ssh),
-			primary("whitehall-mysql-master-1", 30, mySQL),
-			primary("mysql-master-1", 90, mySQL),
+			newMachine("mongo-1", e.addr(3, 6), mongoDB),
+			newMachine("postgresql-primary-1", e.addr(3, 12), postgreSQL),
+			newMachine("asset-master-1", e.addr(3, 20), nfs, ssh),
+			newMachine("whitehall-mysql-master-1", e.addr(3, 30), mySQL),
+			newMachine("mysql-master-1", e.addr(3, 90), mySQL),
 		},
 		GatewayAddrs: both(e.addr(0, 1)),
 		HostAddrs:    both(e.addr(0, 20)),
@@ -100,6 +99,9 @@ func (e environment) drSite() SiteConfig {
 		fqdn := fmt.Sprintf("%s.%s.%s", name, strings.TrimSuffix(group, "_dr"), e.domain)
 		return Machine{Name: name, Group: group, Addrs: both(e.addr(network, host)), Names: []string{fqdn}, TCP: ports}
 	}
+	gate := func(group string, network int) Machine {
+		return Machine{Name: group, Group: group, Addrs: both(e.addr(network, 1))}
+	}
 	slave, bouncers := 2, []int{3, 4}
 	if e.name == "production" {
 		slave, bouncers = 3, []int{4, 5, 6}
@@ -110,10 +112,10 @@ func (e environment) drSite() SiteConfig {
 		Networks:     networks(e.addr(9, 0), e.addr(11, 0), e.addr(12, 0), e.addr(13, 0)),
 		GatewayAddrs: both(e.addr(9, 254)),
 		Machines: []Machine{
-			{Name: "router_dr", Group: "router_dr", Addrs: both(e.addr(9, 1))},
-			{Name: "backend_dr", Group: "backend_dr", Addrs: both(e.addr(11, 1))},
-			{Name: "api_dr", Group: "api_dr", Addrs: both(e.addr(12, 1))},
-			{Name: "redirector_dr", Group: "redirector_dr", Addrs: both(e.addr(13, 1))},
+			gate("router_dr", 9),
+			gate("backend_dr", 11),
+			gate("api_dr", 12),
+			gate("redirector_dr", 13),
 			machine("backend_dr", "mongo-4", 11, 6, mongoDB),
 			machine("backend_dr", "postgresql-standby-2", 11, 13, postgreSQL),
 			machine("backend_dr", "asset-slave-2", 11, 21, ssh),
@@ -135,22 +137,18 @@ func (e environment) drSite() SiteConfig {
 
 // licensingSite has the same inner addresses in every environment.
 func (e environment) licensingSite() SiteConfig {
-	machine := func(name string, host int) Machine {
-		return Machine{Name: name, Addrs: both(fmt.Sprintf("10.5.0.%d", host))}
-	}
-	machines := []Machine{
-		machine("gateway", 1),
-		machine("licensify-lb-1", 101), machine("licensify-lb-2", 102),
-		machine("licensing-frontend-1", 12), machine("licensing-frontend-2", 13),
-		machine("licensing-backend-1", 14), machine("licensing-backend-2", 15),
-		machine("licensing-mongo-1", 16), machine("licensing-mongo-2", 17), machine("licensing-mongo-3", 18),
-	}
 	return SiteConfig{
 		Name:         "licensing-" + e.name,
 		Public:       Addrs(fmt.Sprintf("203.0.113.%d", 20+e.number), fmt.Sprintf("2001:db8:30%d::1", e.number)),
 		Networks:     networks("10.5.0.0"),
 		GatewayAddrs: both("10.5.0.254"),
-		Machines:     machines,
+		Machines: []Machine{
+			newMachine("gateway", "10.5.0.1"),
+			newMachine("licensify-lb-1", "10.5.0.101"), newMachine("licensify-lb-2", "10.5.0.102"),
+			newMachine("licensing-frontend-1", "10.5.0.12"), newMachine("licensing-frontend-2", "10.5.0.13"),
+			newMachine("licensing-backend-1", "10.5.0.14"), newMachine("licensing-backend-2", "10.5.0.15"),
+			newMachine("licensing-mongo-1", "10.5.0.16"), newMachine("licensing-mongo-2", "10.5.0.17"), newMachine("licensing-mongo-3", "10.5.0.18"),
+		},
 	}
 }
 

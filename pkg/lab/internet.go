@@ -9,18 +9,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The relay's own addresses: where its ICMP errors come from.
-var (
-	relay4 = netip.MustParseAddr("192.0.2.254")
-	relay6 = netip.MustParseAddr("2001:db8::fe")
-)
-
 // Internet is a relay that passes IP packets between sites by their
 // destination address. A packet to an address that no site has vanishes.
 type Internet struct {
 	authority *Authority
-	stop      chan struct{}
-	running   sync.WaitGroup
+	readers   sync.WaitGroup
 
 	mu      sync.Mutex
 	sites   []*Site
@@ -35,12 +28,7 @@ func NewInternet() (*Internet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Internet{
-		authority: ca,
-		stop:      make(chan struct{}),
-		routes:    make(map[netip.Prefix]*Site),
-		paths:     make(map[[2]*Site]*path),
-	}, nil
+	return &Internet{authority: ca, routes: make(map[netip.Prefix]*Site), paths: make(map[[2]*Site]*path)}, nil
 }
 
 // CA returns the certificate, in PEM, of the authority that signs the
@@ -74,24 +62,35 @@ func (i *Internet) Close() error {
 		sitesDown.Go(s.close)
 	}
 	err = errors.Join(err, sitesDown.Wait())
-	select {
-	case <-i.stop:
-	default:
-		close(i.stop)
+	i.readers.Wait() // nobody sends after them
+	for _, p := range i.paths {
+		close(p.queue)
 	}
-	i.running.Wait()
+	clear(i.paths)
 	return err
 }
 
 // connect adds a site and begins to read its packets.
-func (i *Internet) connect(s *Site, routes []netip.Prefix) {
+func (i *Internet) connect(s *Site) {
+	i.lead(s, append(single(s.Public...), single(s.HostPublic...)...))
+	for _, n := range s.Networks {
+		if !n.Addr().IsPrivate() {
+			i.lead(s, []netip.Prefix{n})
+		}
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.sites = append(i.sites, s)
-	for _, r := range routes {
-		i.routes[r.Masked()] = s
+	i.readers.Go(func() { i.read(s) })
+}
+
+// lead leads networks to a site, or nowhere.
+func (i *Internet) lead(to *Site, networks []netip.Prefix) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, n := range networks {
+		i.routes[n.Masked()] = to
 	}
-	i.running.Go(func() { i.read(s) })
 }
 
 // read passes on what a site sends, until its device is closed.
@@ -103,23 +102,18 @@ func (i *Internet) read(s *Site) {
 			return
 		}
 		p, ok := ParsePacket(bytes.Clone(buffer[:n]))
-		if to := i.route(s, p.To); ok && to != nil {
+		if to := i.route(p.To); ok && to != nil {
 			i.path(s, to).send(p)
 		}
 	}
 }
 
-func (i *Internet) route(from *Site, a netip.Addr) *Site {
+func (i *Internet) route(to netip.Addr) *Site {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for prefix, site := range i.routes {
-		if prefix.Contains(a) {
+		if prefix.Contains(to) && site != nil {
 			return site
-		}
-	}
-	for _, t := range i.tunnels {
-		if to := t.around(from, a); to != nil {
-			return to
 		}
 	}
 	return nil
@@ -134,7 +128,7 @@ func (i *Internet) path(from, to *Site) *path {
 	if p == nil {
 		p = newPath(from, to)
 		i.paths[key] = p
-		i.running.Go(func() { p.deliver(i.stop) })
+		go p.deliver()
 	}
 	return p
 }

@@ -2,120 +2,126 @@ package lab
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"os/exec"
 	"strings"
-	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // IPsec makes an IPsec tunnel between the gateways of two sites with
 // strongSwan (IKEv2, ESP over UDP in user space) and returns when it stands.
-// It carries the networks of both sites.
 //
 // The near gateway keeps the tunnel up: it notices in some five seconds that
-// the far one is dead, and asks for it until it is back.
+// the far one is dead, and asks for it until it is back. A gateway can have one.
 func (i *Internet) IPsec(near, far *Site) (*Tunnel, error) {
-	a, b, err := newIPsecEnds(near, far)
+	a, b, err := sides(near, far)
 	if err != nil {
 		return nil, err
 	}
-	t, err := i.raise("IPsec", &Tunnel{Near: near, Far: far, near: a, far: b})
+	secret := rand.Text()
+	nearEnd, farEnd := &ipsecEnd{side: a, secret: secret}, &ipsecEnd{side: b, secret: secret}
+	t, err := i.add("IPsec", &Tunnel{Near: near, Far: far, near: nearEnd, far: farEnd})
 	if err == nil {
-		t.Interface = a.name
+		t.Interface = nearEnd.name
 	}
 	return t, err
 }
 
+// ipsecEnd is a strongSwan daemon, charon. Its /run and its configuration are in
+// memory, in a file system view of its own, at their usual paths: the AppArmor
+// profiles of the distributions know no others.
 type ipsecEnd struct {
-	site          *Site
-	peer          *ipsecEnd
-	name          string // once it has been up
-	port, natPort int
-	secret        string // both ends have the same
-	initiates     bool
-
-	mu     sync.Mutex
-	charon *charon // nil while down
+	side
+	secret string // both ends have the same
+	name   string // of its TUN device
+	node   *Node  // the gateway, in that view; nil while down
+	charon *daemon
 }
 
-// newIPsecEnds makes both ends. The near one, which asks, needs no well-known
-// ports, so that several can be at one gateway.
-func newIPsecEnds(near, far *Site) (a, b *ipsecEnd, err error) {
-	n, err := near.nextTunnel()
-	if err != nil {
-		return nil, nil, err
+func (e *ipsecEnd) start() (err error) {
+	if e.node, err = e.site.Gateway.another(); err != nil {
+		return err
 	}
-	secret := rand.Text()
-	a = &ipsecEnd{site: near, secret: secret, port: 20500 + n, natPort: 24500 + n, initiates: true}
-	b = &ipsecEnd{site: far, secret: secret, port: 500, natPort: 4500}
-	a.peer, b.peer = b, a
-	return a, b, nil
+	if err := e.node.inShell(e.layFiles); err != nil {
+		return err
+	}
+	if e.charon, err = newDaemon(e.node, exec.Command("/usr/lib/ipsec/charon")); err != nil {
+		return err
+	}
+	// By then it has opened its ports, and the socket for commands.
+	if err := e.charon.await("spawning", 0, 5*time.Second); err != nil {
+		return err
+	}
+	if strings.Contains(e.charon.log(), "unable to bind socket") {
+		return errors.New("another tunnel of the gateway's has the port for IKE")
+	}
+	_, after, _ := strings.Cut(e.charon.log(), "created TUN device: ")
+	e.name, _, _ = strings.Cut(after, "\n")
+	if err := e.site.Gateway.ip(raise(e.name, 1400)); err != nil {
+		return err
+	}
+	if err := e.swanctl("--load-all", "--noprompt"); err != nil || !e.asks {
+		return err
+	}
+	return e.swanctl("--initiate", "--child", "net", "--timeout", "6")
 }
 
-func (e *ipsecEnd) up() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	err := e.run()
-	if err == nil && e.initiates {
-		err = e.initiate()
+func (e *ipsecEnd) stop() error {
+	e.charon.stop()
+	e.charon = nil
+	if e.node == nil {
+		return nil
 	}
-	if err != nil {
-		e.stop()
-	}
+	err := e.node.Close()
+	e.node = nil
 	return err
 }
 
-// run starts the daemon, where it does not run.
-func (e *ipsecEnd) run() (err error) {
-	if e.charon != nil {
-		return nil
+// swanctl has the daemon do something.
+func (e *ipsecEnd) swanctl(args ...string) error {
+	if err := e.node.Tool("/usr/sbin/swanctl", args...); err != nil {
+		return fmt.Errorf("%w; charon: %s", err, lastLines(e.charon.log()))
 	}
-	if e.charon, err = newCharon(e.site.Gateway.ns, e.strongswanConf(), e.swanctlConf()); err != nil {
-		return err
-	}
-	if e.name, err = e.charon.device(); err != nil {
-		return err
-	}
-	return e.site.Gateway.Do(func() error {
-		_, err := raiseTUN(e.name, 1400)
-		return err
-	})
-}
-
-// initiate makes the child SA, and the IKE SA before it, where there is none.
-func (e *ipsecEnd) initiate() error {
-	sas, err := e.charon.ask("--list-sas", "--child", "net")
-	if err != nil || strings.Contains(sas, "INSTALLED") {
-		return err
-	}
-	return e.charon.swanctl("--initiate", "--child", "net", "--timeout", "6")
-}
-
-func (e *ipsecEnd) down() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stop()
 	return nil
 }
 
-func (e *ipsecEnd) stop() {
-	if e.charon != nil {
-		e.charon.close()
-		e.charon = nil
+// Rekey makes a new child SA in the old one's place of an IPsec tunnel while traffic
+// goes on, and returns when both ends have it.
+func (t *Tunnel) Rekey() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.near.(*ipsecEnd)
+	if !ok || e.charon == nil {
+		return errors.New("only IPsec that is up makes new keys when it is asked to")
 	}
+	before := len(e.charon.log())
+	if err := e.swanctl("--rekey", "--child", "net"); err != nil {
+		return err
+	}
+	return e.charon.await("CHILD_SA closed", before, handshake)
 }
 
-func (e *ipsecEnd) strongswanConf() string {
-	return fmt.Sprintf(`charon {
-  # kernel-libipsec comes first, or the kernel's own IPsec would be used.
+// layFiles gives the calling thread's file system view the daemon's files.
+func (e *ipsecEnd) layFiles() error {
+	if err := unix.Mount("lab", "/run", "tmpfs", 0, "mode=755"); err != nil {
+		return os.NewSyscallError("mount", err)
+	}
+	return errors.Join(
+		os.Mkdir("/run/swanctl", 0o700),
+		os.WriteFile("/run/strongswan.conf", []byte(strongswanConf), 0o600),
+		os.WriteFile("/run/swanctl/swanctl.conf", []byte(e.swanctlConf()), 0o600),
+		lay("/run/strongswan.conf", "/etc/strongswan.conf"),
+		lay("/run/swanctl", "/etc/swanctl"))
+}
+
+// The first plugin of IPsec is kernel-libipsec, or the kernel's own would be used.
+const strongswanConf = `charon {
   load = random nonce aes sha1 sha2 hmac kdf openssl gcm kernel-libipsec kernel-netlink socket-default vici
-  port = %d
-  port_nat_t = %d
-  plugins {
-    vici {
-      socket = unix://%s
-    }
-  }
   filelog {
     stderr {
       default = 1
@@ -129,35 +135,28 @@ func (e *ipsecEnd) strongswanConf() string {
 swanctl {
   load = random openssl
 }
-`, e.port, e.natPort, viciSocket)
-}
+`
 
 func (e *ipsecEnd) swanctlConf() string {
 	restart := "none"
-	if e.initiates {
+	if e.asks {
 		restart = "start"
 	}
 	return fmt.Sprintf(`connections {
   tunnel {
     version = 2
     mobike = no
-    local_addrs = %[1]s
-    remote_addrs = %[2]s
+    local_addrs = %s
+    remote_addrs = %s
     dpd_delay = 2s
     keyingtries = 0
     proposals = aes128-sha256-curve25519
-    local {
-      auth = psk
-      id = %[1]s
-    }
-    remote {
-      auth = psk
-      id = %[2]s
-    }
+    local { auth = psk }
+    remote { auth = psk }
     children {
       net {
-        local_ts = %[3]s
-        remote_ts = %[4]s
+        local_ts = %s
+        remote_ts = %s
         esp_proposals = aes128gcm16-curve25519
         dpd_action = %[5]s
         close_action = %[5]s
@@ -166,17 +165,16 @@ func (e *ipsecEnd) swanctlConf() string {
   }
 }
 secrets {
-  ike {
-    secret = "%[6]s"
-  }
+  ike { secret = "%[6]s" }
 }
-`, e.site.Public[0], e.peer.site.Public[0], joinPrefixes(e.site.Networks), joinPrefixes(e.peer.site.Networks), restart, e.secret)
+`, e.site.Public[0], e.other.Public[0], joined(e.site.Networks), joined(e.other.Networks), restart, e.secret)
 }
 
-func joinPrefixes(prefixes []netip.Prefix) string {
-	var s []string
-	for _, p := range prefixes {
-		s = append(s, p.String())
+// joined are networks as strongSwan lists them.
+func joined(networks []netip.Prefix) string {
+	var list []string
+	for _, n := range networks {
+		list = append(list, n.String())
 	}
-	return strings.Join(s, ",")
+	return strings.Join(list, ",")
 }

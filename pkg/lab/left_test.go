@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -24,19 +25,27 @@ func TestNothingIsLeft(t *testing.T) {
 		mustAnswer(t, w.VPN(lab.Office, "").Near.Node, "10.3.0.20")
 		must(t, w.Close())
 		must(t, w.Close()) // again: no error
+		for _, kind := range lab.Kinds() {
+			p, err := lab.NewPair(kind)
+			must(t, err)
+			if found, _ := filepath.Glob("/run/*charon*"); found != nil {
+				t.Errorf("files of the tunnel are in sight: %s", found)
+			}
+			must(t, p.Close())
+		}
 	}
 	upAndDown() // what the runtime keeps for ever exists from now on
 	goroutines, files := runtime.NumGoroutine(), len(links(t, "/proc/self/fd/*"))
 	upAndDown()
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		g, f, ns := runtime.NumGoroutine(), links(t, "/proc/self/fd/*"), strangeNamespaces(t)
-		if g <= goroutines && len(f) <= files && len(ns) == 0 {
+		g, f, ns, programs := runtime.NumGoroutine(), links(t, "/proc/self/fd/*"), strangeNamespaces(t), children(os.Getpid())
+		if g <= goroutines && len(f) <= files && len(ns)+len(programs) == 0 {
 			return
 		}
 		if time.Now().After(end) {
 			stacks := make([]byte, 1<<16)
-			t.Fatalf("%d goroutines, %d before; %d files, %d before: %q; namespaces %q\n%s",
-				g, goroutines, len(f), files, f, ns, stacks[:runtime.Stack(stacks, true)])
+			t.Fatalf("%d goroutines, %d before; %d files, %d before: %q; namespaces %q, programs %q\n%s",
+				g, goroutines, len(f), files, f, ns, programs, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
@@ -62,90 +71,39 @@ func strangeNamespaces(t *testing.T) (strange []string) {
 	return strange
 }
 
-// network is a node's network namespace, by its name in /proc.
-func network(n *lab.Node) (name string) {
-	n.Do(func() (err error) {
-		name, err = os.Readlink("/proc/thread-self/ns/net")
-		return err
-	})
-	return name
-}
-
-// programsIn lists the programs in network namespaces, each as its process and
-// its name. When a namespace is gone, a new one may get its name.
-func programsIn(namespaces ...string) (programs []string) {
-	links, _ := filepath.Glob("/proc/[0-9]*/ns/net")
-	for _, link := range links {
-		dir := strings.TrimSuffix(link, "/ns/net")
-		if ns, err := os.Readlink(link); err == nil && slices.Contains(namespaces, ns) {
-			name, _ := os.ReadFile(dir + "/comm")
-			programs = append(programs, dir+" "+strings.TrimSpace(string(name)))
-		}
+// children are the programs that a process has started and that still are there, by
+// their ids.
+func children(process int) (all []string) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", process))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		all = append(all, strings.Fields(string(text))...)
 	}
-	return programs
-}
-
-// TestNothingIsLeftOfATunnel closes each kind.
-func TestNothingIsLeftOfATunnel(t *testing.T) {
-	overEach(t, func(t *testing.T, p *pair) {
-		for _, pattern := range []string{"/run/*charon*", "/etc/swanctl/private/*"} {
-			if found, _ := filepath.Glob(pattern); found != nil {
-				t.Errorf("files of the tunnel are in sight: %s", found)
-			}
-		}
-		gateways := []string{network(p.Near.Gateway), network(p.Far.Gateway)}
-		if p.kind.Name != "wireguard" && len(programsIn(gateways...)) != 2 {
-			t.Fatal("the programs are not found while the tunnel stands")
-		}
-		must(t, p.Tunnel.Close())
-		must(t, p.Tunnel.Close())
-		if programs := programsIn(gateways...); len(programs) > 0 {
-			t.Errorf("left: %q", programs)
-		}
-		if hasInterface(p.Near.Gateway, p.Tunnel.Interface) || hasInterface(p.Far.Gateway, p.Tunnel.Interface) {
-			t.Errorf("%s is left", p.Tunnel.Interface)
-		}
-	})
-}
-
-// stay makes a tunnel of each kind, says where its programs are, and waits to be
-// killed.
-func stay() error {
-	for _, kind := range lab.Kinds() {
-		p, err := lab.NewPair(kind)
-		if err != nil {
-			return err
-		}
-		fmt.Println(network(p.Near.Gateway))
-		fmt.Println(network(p.Far.Gateway))
-	}
-	fmt.Println("ready")
-	select {}
+	return all
 }
 
 func TestProgramsEndWithTheProcess(t *testing.T) {
 	t.Parallel()
-	cmd := task("stay")
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = taskEnv("stay")
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	var namespaces []string
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "ready" {
-		namespaces = append(namespaces, lines.Text())
-	}
-	programs := programsIn(namespaces...)
+	said, _ := bufio.NewReader(out).ReadString('\n')
+	programs := children(cmd.Process.Pid)
 	must(t, cmd.Process.Kill())
 	cmd.Wait()
 	if len(programs) != 4 {
-		t.Fatalf("%q before the end, want two charons and two openvpns: %q", programs, namespaces)
+		t.Fatalf("%q before the end, want two charons and two openvpns: %s", programs, said)
 	}
-	left := func() []string {
-		return slices.DeleteFunc(programsIn(namespaces...), func(p string) bool { return !slices.Contains(programs, p) })
-	}
-	for end := time.Now().Add(patience); len(left()) > 0; time.Sleep(10 * time.Millisecond) {
+	// One that has ended, and that nobody has waited for, has no file any more.
+	ended := func(id string) bool { _, err := os.Readlink("/proc/" + id + "/exe"); return err != nil }
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if programs = slices.DeleteFunc(programs, ended); len(programs) == 0 {
+			return
+		}
 		if time.Now().After(end) {
-			t.Fatalf("left: %q", left())
+			t.Fatalf("left: %q", programs)
 		}
 	}
 }

@@ -3,23 +3,27 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Node is one place in the lab where code and programs run: a gateway, or the
 // host inside a site.
 type Node struct {
-	ns *namespace
+	// ns is a network namespace without a name. Only this descriptor, and the
+	// sockets, devices and programs in it, keep it alive.
+	ns *os.File
 
 	mu      sync.Mutex
 	shell   *shell
@@ -29,11 +33,60 @@ type Node struct {
 // NewNode returns a node that is joined to nothing: it has a loopback and no
 // way out. The caller closes it.
 func NewNode() (*Node, error) {
-	ns, err := newNamespace()
+	n := new(Node)
+	err := onThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return os.NewSyscallError("unshare", err)
+		}
+		return n.beHere()
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("new network namespace: %w", err)
 	}
-	return &Node{ns: ns}, nil
+	if err := n.prepare(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// another is the same node, with a shell of its own.
+func (n *Node) another() (*Node, error) {
+	a := new(Node)
+	return a, n.Do(a.beHere)
+}
+
+// beHere makes n the node where the calling thread is.
+func (n *Node) beHere() (err error) {
+	n.ns, err = os.Open("/proc/thread-self/ns/net")
+	return err
+}
+
+// prepare makes a new namespace ready for use.
+func (n *Node) prepare() error {
+	for _, s := range [][2]string{
+		// Addresses must work at once, not after a second of asking around.
+		{"net/ipv6/conf/all/accept_dad", "0"},
+		{"net/ipv6/conf/default/accept_dad", "0"},
+		{"net/ipv6/conf/default/accept_ra", "0"},
+		// Packets come and go by different devices when a tunnel breaks.
+		{"net/ipv4/conf/all/rp_filter", "0"},
+		{"net/ipv4/conf/default/rp_filter", "0"},
+		// Every packet gets its ICMP error, not one in a second.
+		{"net/ipv4/icmp_ratelimit", "0"},
+		{"net/ipv6/icmp/ratelimit", "0"},
+	} {
+		if err := n.Sysctl(s[0], s[1]); err != nil {
+			return err
+		}
+	}
+	// Every group may open ICMP sockets. In a user namespace only the groups that
+	// it maps may be named, and there that is group 0 alone.
+	const groups = "net/ipv4/ping_group_range"
+	err := n.Sysctl(groups, "0 2147483647")
+	if errors.Is(err, unix.EINVAL) {
+		err = n.Sysctl(groups, "0 0")
+	}
+	return errors.Join(err, n.ip("link set lo up"))
 }
 
 // Do runs f at the node, on a thread of its own: the sockets that f opens
@@ -42,7 +95,35 @@ func NewNode() (*Node, error) {
 // Goroutines that f starts run elsewhere, and so does what the net package does
 // in goroutines of its own: resolving names, and racing IPv4 against IPv6. Give
 // it addresses.
-func (n *Node) Do(f func() error) error { return n.ns.do(f) }
+func (n *Node) Do(f func() error) error {
+	return onThread(func() error {
+		if err := unix.Setns(int(n.ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			return os.NewSyscallError("setns", err)
+		}
+		return f()
+	})
+}
+
+// ip has ip(8) do this to the node's network, a command each: "link set lo up".
+func (n *Node) ip(commands ...string) error {
+	if len(commands) == 0 {
+		return nil
+	}
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(strings.Join(commands, "\n"))
+	return n.Do(func() error {
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("ip: %w: %s, of %q", err, said, commands)
+		}
+		return nil
+	})
+}
+
+// Sysctl writes a kernel setting of the node's network, such as
+// "net/ipv4/ping_group_range".
+func (n *Node) Sysctl(path, value string) error {
+	return n.Do(func() error { return os.WriteFile(filepath.Join("/proc/sys", path), []byte(value), 0) })
+}
 
 // Dial connects to an address from the node. It fits http.Transport's
 // DialContext, for URLs whose host is an address.
@@ -56,13 +137,14 @@ func (n *Node) Dial(ctx context.Context, network, address string) (conn net.Conn
 
 // Listen serves connections to an address until the node is closed.
 func (n *Node) Listen(address string, serve func(net.Conn)) error {
-	var l net.Listener
-	if err := n.Do(func() (err error) { l, err = net.Listen("tcp", address); return err }); err != nil {
+	return n.Do(func() error {
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			n.Defer(l)
+			accept(l, serve)
+		}
 		return err
-	}
-	n.Defer(l)
-	accept(l, serve)
-	return nil
+	})
 }
 
 func accept(l net.Listener, serve func(net.Conn)) {
@@ -78,12 +160,6 @@ func accept(l net.Listener, serve func(net.Conn)) {
 			}()
 		}
 	}()
-}
-
-// Sysctl writes a kernel setting of the node's network, such as
-// "net/ipv4/ping_group_range".
-func (n *Node) Sysctl(path, value string) error {
-	return n.Do(func() error { return setSysctl(path, value) })
 }
 
 // Defer has something closed with the node.
@@ -106,7 +182,7 @@ func (n *Node) Close() error {
 		n.shell.close()
 		n.shell = nil
 	}
-	return n.ns.close()
+	return n.ns.Close()
 }
 
 // Start starts a program at the node. The caller waits for it (cmd.Wait). It is
@@ -115,9 +191,7 @@ func (n *Node) Start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	if cmd.SysProcAttr.Pdeathsig == 0 {
-		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	return n.inShell(cmd.Start)
 }
 
@@ -146,6 +220,15 @@ func (n *Node) Run(cmd *exec.Cmd) (Result, error) {
 	return r, err
 }
 
+// Tool is Run where another exit code is an error.
+func (n *Node) Tool(program string, args ...string) error {
+	r, err := n.Run(exec.Command(program, args...))
+	if err == nil && r.Code != 0 {
+		err = fmt.Errorf("%s %s: %s%s", program, strings.Join(args, " "), r.Stdout, r.Stderr)
+	}
+	return err
+}
+
 // SetResolver sets the name servers of programs started at the node. Without
 // any, names do not resolve.
 func (n *Node) SetResolver(servers ...netip.Addr) error {
@@ -153,66 +236,17 @@ func (n *Node) SetResolver(servers ...netip.Addr) error {
 	for _, s := range servers {
 		conf.WriteString("nameserver " + s.String() + "\n")
 	}
-	return n.inShell(func() error {
-		return os.WriteFile("/etc/resolv.conf", []byte(conf.String()), 0o644)
-	})
+	return n.inShell(func() error { return os.WriteFile("/etc/resolv.conf", []byte(conf.String()), 0o644) })
 }
 
 // inShell runs f on the thread that starts the node's programs.
-func (n *Node) inShell(f func() error) error {
+func (n *Node) inShell(f func() error) (err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.shell == nil {
-		s, err := newShell(n.ns)
-		if err != nil {
+		if n.shell, err = newShell(n); err != nil {
 			return err
 		}
-		n.shell = s
 	}
 	return n.shell.do(f)
-}
-
-// Device is a network device at a node, of which the caller holds the far end.
-type Device struct {
-	Name   string
-	MTU    int
-	Addrs  []netip.Addr   // the node's own, on the device
-	Routes []netip.Prefix // what lies behind it
-}
-
-// OpenDevice makes a device. What the node sends by it is read from the file, a
-// whole IP packet at a time, and what is written to the file the node receives.
-// The device goes when the file is closed.
-func (n *Node) OpenDevice(d Device) (file *os.File, err error) {
-	err = n.Do(func() error {
-		fd, err := openTUN(d.Name)
-		if err != nil {
-			return err
-		}
-		file = os.NewFile(uintptr(fd), tunPath)
-		if err := d.raise(); err != nil {
-			return errors.Join(err, file.Close())
-		}
-		return nil
-	})
-	return file, err
-}
-
-func (d Device) raise() error {
-	link, err := raiseTUN(d.Name, d.MTU)
-	if err != nil {
-		return err
-	}
-	for _, a := range d.Addrs {
-		if err := addAddress(link, a); err != nil {
-			return err
-		}
-	}
-	for _, p := range d.Routes {
-		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(p), Src: sameFamily(d.Addrs, p.Addr())}
-		if err := netlink.RouteReplace(route); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -3,61 +3,43 @@ package lab
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
-	"sync"
 	"time"
 )
 
-const (
-	openVPNPath = "/usr/sbin/openvpn"
-	openVPNPort = 1194
-)
-
-// openVPNReady is what openvpn says each time that its tunnel stands.
-const openVPNReady = "Initialization Sequence Completed"
+const openVPNPort = 1194
 
 // OpenVPN makes an OpenVPN tunnel between the gateways of two sites (TLS over
-// UDP) and returns when it stands. It carries the networks of both sites.
+// UDP) and returns when it stands.
 //
 // Interface and routes stay while the tunnel is dead. The near gateway notices
 // in six seconds and asks for the far one until it is back.
 func (i *Internet) OpenVPN(near, far *Site) (*Tunnel, error) {
-	a, err := newOpenVPNEnd(near)
+	a, b, err := sides(near, far)
 	if err != nil {
 		return nil, err
 	}
-	b, err := newOpenVPNEnd(far)
-	if err != nil {
-		return nil, err
+	nearEnd, farEnd := &openVPNEnd{side: a}, &openVPNEnd{side: b}
+	nearEnd.peer, farEnd.peer = farEnd, nearEnd
+	for _, e := range []*openVPNEnd{nearEnd, farEnd} {
+		if err := e.newIdentity(); err != nil {
+			return nil, err
+		}
 	}
-	a.peer, b.peer = b, a
-	a.initiates = true
-	return i.raise("OpenVPN", &Tunnel{Near: near, Far: far, Interface: a.name, near: a, far: b})
+	return i.add("OpenVPN", &Tunnel{Near: near, Far: far, Interface: nearEnd.name(), near: nearEnd, far: farEnd})
 }
 
 type openVPNEnd struct {
-	site             *Site
-	peer             *openVPNEnd
-	name             string
-	certificate, key string // PEM
-	fingerprint      string // of the certificate
-	initiates        bool
-
-	mu     sync.Mutex
-	daemon *daemon // nil while down
+	side
+	peer        *openVPNEnd
+	identity    string // certificate and key, as the configuration has them
+	fingerprint string // of the certificate
+	daemon      *daemon
 }
 
-func newOpenVPNEnd(s *Site) (*openVPNEnd, error) {
-	n, err := s.nextTunnel()
-	if err != nil {
-		return nil, err
-	}
-	e := &openVPNEnd{site: s, name: fmt.Sprintf("tun%d", n)}
-	return e, e.newIdentity()
-}
+func (e *openVPNEnd) name() string { return fmt.Sprintf("tun%d", e.number) }
 
 // newIdentity makes a key and a certificate for it. The other end knows the
 // certificate by its fingerprint, so nobody else has to sign it.
@@ -66,102 +48,51 @@ func (e *openVPNEnd) newIdentity() error {
 	if err != nil {
 		return err
 	}
-	certificate, key, err := KeyPEM(c)
-	e.certificate, e.key = string(certificate), string(key)
+	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	e.identity = fmt.Sprintf("<cert>\n%s</cert>\n<key>\n%s</key>\n", inPEM("CERTIFICATE", c.Certificate[0]), inPEM("PRIVATE KEY", key))
 	hash := sha256.Sum256(c.Certificate[0])
 	e.fingerprint = strings.ReplaceAll(fmt.Sprintf("% X", hash[:]), " ", ":")
 	return err
 }
 
-func (e *openVPNEnd) up() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.daemon != nil {
-		return nil
-	}
-	var peer *daemon
-	if e.initiates {
-		var err error
-		if peer, err = e.peer.unused(); err != nil {
-			return err
-		}
-	}
+// start returns when the port is open, and at the near end when both say that the
+// tunnel stands. Either may take a second more than the other to find out, and
+// drops packets until then.
+func (e *openVPNEnd) start() (err error) {
 	// The configuration, with the key, is in no file and on no command line.
-	cmd := exec.Command(openVPNPath, "--config", "stdin")
+	cmd := exec.Command("/usr/sbin/openvpn", "--config", "stdin")
 	cmd.Stdin = strings.NewReader(e.config())
-	d, err := newDaemon(cmd, e.site.Gateway.Start)
-	if err != nil {
+	if e.daemon, err = newDaemon(e.site.Gateway, cmd); err != nil {
 		return err
 	}
-	err = awaitOpenVPN(d, peer)
-	if err == nil {
-		err = e.site.Gateway.Do(e.raiseDevice)
-	}
-	if err != nil {
-		d.stop()
-		return err
-	}
-	e.daemon = d
-	return nil
-}
-
-func (e *openVPNEnd) running() *daemon {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.daemon
-}
-
-// unused returns the end's program, started anew where it has heard from a near
-// end before: a session half made makes it deaf for some seconds.
-func (e *openVPNEnd) unused() (*daemon, error) {
-	d := e.running()
-	if d == nil {
-		return nil, errors.New("the far end is down")
-	}
-	if said, _ := d.since(0); strings.Contains(said, "Initial packet") {
-		if err := errors.Join(e.down(), e.up()); err != nil {
-			return nil, err
+	if !e.asks {
+		err = e.daemon.await("link remote", 0, handshake)
+	} else {
+		const ready = "Initialization Sequence Completed"
+		if err = e.daemon.await(ready, 0, handshake); err == nil {
+			err = e.peer.daemon.await(ready, 0, 2*time.Second)
 		}
 	}
-	return e.running(), nil
-}
-
-// awaitOpenVPN waits until the port is open, and with a peer until both say that
-// the tunnel stands. Either may take a second more than the other to find out,
-// and drops packets until then.
-func awaitOpenVPN(d, peer *daemon) error {
-	if peer == nil {
-		return d.await("link remote", 0, handshakeTime)
-	}
-	if err := d.await(openVPNReady, 0, handshakeTime); err != nil {
-		return err
-	}
-	return peer.await(openVPNReady, 0, 2*time.Second)
-}
-
-// raiseDevice brings up the TUN device and its routes. OpenVPN could, but not
-// with an address that the gateway has elsewhere too.
-func (e *openVPNEnd) raiseDevice() error {
-	link, err := raiseTUN(e.name, 1500)
 	if err != nil {
 		return err
 	}
-	return leadInto(link, e.site, e.peer.site)
+	// OpenVPN could do this too, but not with an address that the gateway has
+	// elsewhere.
+	return e.lead(e.name(), 1500)
 }
 
-func (e *openVPNEnd) down() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.daemon != nil {
-		e.daemon.stop()
-		e.daemon = nil
-	}
+func (e *openVPNEnd) stop() error {
+	e.daemon.stop()
+	e.daemon = nil
 	return nil
 }
 
 func (e *openVPNEnd) config() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `dev %s
+	role := fmt.Sprintf("tls-server\ndh none\nlport %d", openVPNPort)
+	if e.asks {
+		role = fmt.Sprintf("tls-client\nnobind\nremote %s %d", e.other.Public[0], openVPNPort)
+	}
+	return fmt.Sprintf(`dev %s
 dev-type tun
 disable-dco
 proto udp4
@@ -176,12 +107,7 @@ hand-window 5
 data-ciphers AES-128-GCM
 script-security 0
 verb 3
-`, e.name)
-	if e.initiates {
-		fmt.Fprintf(&b, "tls-client\nnobind\nremote %s %d\n", e.peer.site.Public[0], openVPNPort)
-	} else {
-		fmt.Fprintf(&b, "tls-server\ndh none\nlport %d\n", openVPNPort)
-	}
-	fmt.Fprintf(&b, "peer-fingerprint %s\n<cert>\n%s</cert>\n<key>\n%s</key>\n", e.peer.fingerprint, e.certificate, e.key)
-	return b.String()
+%s
+peer-fingerprint %s
+%s`, e.name(), role, e.peer.fingerprint, e.identity)
 }

@@ -32,15 +32,23 @@ func ParsePacket(b []byte) (p Packet, ok bool) {
 	return p, p.wire != nil
 }
 
-// Error is what somebody who cannot pass p on tells its sender (RFC 792, RFC
-// 4443). It quotes p's beginning, within what every host takes.
-func (p Packet) Error(from netip.Addr, kind, code byte, info uint32) Packet {
-	protocol, longest := byte(unix.IPPROTO_ICMP), 576-28
+// Unreachable is how somebody who cannot pass p on tells its sender (RFC 792, RFC
+// 4443), from an address of p's family, with the code of IPv4 or of IPv6. It quotes
+// p's beginning, within what every host takes.
+func (p Packet) Unreachable(from []netip.Addr, code4, code6 byte) Packet {
+	e := Packet{To: p.From, Protocol: unix.IPPROTO_ICMP, Body: []byte{3, code4, 0, 0, 0, 0, 0, 0}}
+	longest := 576 - 28
 	if p.From.Is6() {
-		protocol, longest = unix.IPPROTO_ICMPV6, 1280-48
+		e.Protocol, e.Body[0], e.Body[1] = unix.IPPROTO_ICMPV6, 1, code6
+		longest = 1280 - 48
 	}
-	body := binary.BigEndian.AppendUint32([]byte{kind, code, 0, 0}, info)
-	return Packet{From: from, To: p.From, Protocol: protocol, Body: append(body, p.wire[:min(len(p.wire), longest)]...)}
+	for _, a := range from {
+		if a.Is4() == p.From.Is4() {
+			e.From = a
+		}
+	}
+	e.Body = append(e.Body, p.wire[:min(len(p.wire), longest)]...)
+	return e
 }
 
 // Raw is the packet as it stands on the wire, with its checksum if it is of ICMP.
@@ -85,12 +93,13 @@ func (p Packet) isTunnel() bool {
 	return isTunnelPort(from, data) || isTunnelPort(to, data)
 }
 
+const natTraversalPort = 4500 // of IPsec
+
 func isTunnelPort(port uint16, data []byte) bool {
-	const natTraversal = 4500
 	switch port {
 	case openVPNPort:
 		return true
-	case natTraversal:
+	case natTraversalPort:
 		// RFC 3948: IKE begins with four zero bytes here, ESP never does.
 		return len(data) >= 4 && binary.BigEndian.Uint32(data) != 0
 	}

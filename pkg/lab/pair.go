@@ -11,10 +11,8 @@ import (
 // and a web site beside.
 type Pair struct {
 	*Internet
-	Near, Far, WWW *Site
-	Tunnel         *Tunnel    // nil if there is none
-	DNS            *DNS       // the near host's name server
-	Zone           NameServer // what it answers as a rule
+	*VPN
+	WWW *Site
 }
 
 // Addresses of the pair. The far machines are a1 to a5, b1 to b5 and c1 to c4, at
@@ -28,47 +26,32 @@ const (
 
 // NewPair raises it. Without a kind of tunnel the two sites have nothing but the
 // internet between them, which leads to the far 198.18.0.0/16 (RFC 2544) alone.
-func NewPair(k Kind) (_ *Pair, err error) {
+func NewPair(k Kind) (*Pair, error) {
 	i, err := NewInternet()
 	if err != nil {
 		return nil, err
 	}
 	p := &Pair{Internet: i}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, i.Close())
-		}
-	}()
-	if err := p.addSites(k.Raise == nil); err != nil {
-		return nil, err
+	if err := p.raise(k); err != nil {
+		return nil, errors.Join(err, i.Close())
 	}
-	if k.Raise != nil {
-		if p.Tunnel, err = k.Raise(i, p.Near, p.Far); err != nil {
-			return nil, err
-		}
-	}
-	www := Addrs(PairWWW)
-	records := map[string][]netip.Addr{"www.example": www, "alias.example": www}
-	for _, m := range p.Far.Machines {
-		records[m.Names[0]] = m.Addrs[:1]
-	}
-	gateway := p.Near.GatewayAddrs[0]
-	p.Zone = Zone(records)
-	if p.DNS, err = p.Near.Gateway.ServeNames(gateway, p.Zone); err != nil {
-		return nil, err
-	}
-	return p, p.Near.SetResolver(gateway)
+	return p, nil
 }
 
-func (p *Pair) addSites(plain bool) (err error) {
-	if p.Near, err = p.AddSite(SiteConfig{
+func (p *Pair) raise(k Kind) (err error) {
+	www := Addrs(PairWWW)
+	if p.WWW, err = p.AddSite(SiteConfig{
+		Name: "www", Public: Addrs("203.0.113.81"), Networks: single(www...),
+		Machines: []Machine{{Name: "www", Addrs: www, Names: []string{"www.example"}, HTTP: []uint16{80}, HTTPS: []uint16{443}}},
+	}); err != nil {
+		return err
+	}
+	near := SiteConfig{
 		Name: "near", Public: Addrs("192.0.2.1", "2001:db8:1::1"),
 		Networks:     Prefixes("10.1.0.0/24", "fd00:1::/64"),
 		GatewayAddrs: Addrs(PairGateway, "fd00:1::1"),
 		HostAddrs:    Addrs(PairHost, "fd00:1::20"),
 		HostPublic:   Addrs("192.0.2.20", "2001:db8:1::20"),
-	}); err != nil {
-		return err
 	}
 	far := SiteConfig{
 		Name: "far", Public: Addrs(PairPeer, "2001:db8:2::1"),
@@ -76,16 +59,17 @@ func (p *Pair) addSites(plain bool) (err error) {
 		GatewayAddrs: Addrs("10.2.0.254", "fd00:2::254"),
 		Machines:     PairMachines(),
 	}
-	if plain {
+	if k.Raise == nil {
 		far.Networks = Prefixes("198.18.0.0/16")
 	}
-	if p.Far, err = p.AddSite(far); err != nil {
-		return err
+	records := map[string][]netip.Addr{"www.example": www, "alias.example": www}
+	for _, m := range far.Machines {
+		records[m.Names[0]] = m.Addrs[:1]
 	}
-	p.WWW, err = p.AddSite(SiteConfig{
-		Name: "www", Public: Addrs("203.0.113.81"), Networks: Prefixes(PairWWW + "/32"),
-		Machines: []Machine{{Name: "www", Addrs: Addrs(PairWWW), Names: []string{"www.example"}, HTTP: []uint16{80}, HTTPS: []uint16{443}}},
-	})
+	vpns, err := p.join(k, near, Zone(records), farEnd{SiteConfig: far})
+	if err == nil {
+		p.VPN = vpns[0]
+	}
 	return err
 }
 

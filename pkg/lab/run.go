@@ -1,40 +1,49 @@
 package lab
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"runtime"
 	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// inside marks, in the environment, the copy of a program that Run started in
-// a user namespace.
+// inside marks, in the environment, a program that Run started anew in a user
+// namespace.
 const inside = "CHECK_VPN_LAB_INSIDE"
 
 // Run calls main where namespaces may be made, and returns its result.
 //
-// For root that is here. For anyone else the program is started again, with
-// the same arguments, in a user namespace where it is root, and Run returns
-// that program's exit code. What comes before Run in a program thus happens
-// twice. Where neither is allowed, the error says what to do.
+// For root that is here. For anyone else the program is started again in this
+// process, with the same arguments, in a user namespace where it is root. What
+// comes before Run in a program thus happens twice. Where neither is allowed, the
+// error says what to do.
 func Run(main func() int) (int, error) {
 	isInside := os.Getenv(inside) != ""
-	os.Unsetenv(inside) // programs that main starts are not that copy
-	err := onThread(tryNamespace)
+	os.Unsetenv(inside) // programs that main starts are not in a place of their own
+	err := try()
 	if err == nil {
 		goFirst()
 		return main(), nil
 	}
-	if isInside || !errors.Is(err, os.ErrPermission) || errors.Is(err, errNoTUN) {
-		return 0, advise(err, isInside)
+	if !isInside && errors.Is(err, os.ErrPermission) && !errors.Is(err, errNoTUN) {
+		err = again()
 	}
-	return again()
+	remedy := "run it as root (sudo)"
+	switch {
+	case errors.Is(err, errNoTUN) && errors.Is(err, os.ErrPermission):
+		remedy += ", or let everyone open it: chmod 666 " + tunPath
+	case errors.Is(err, errNoTUN):
+		remedy = "load the tun module (modprobe tun); in a container, pass the device in"
+	default:
+		remedy += ", or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1 " +
+			"user.max_user_namespaces=1000 kernel.apparmor_restrict_unprivileged_userns=0, those that there are"
+	}
+	return 0, fmt.Errorf("the lab cannot make network namespaces: %w; %s", err, remedy)
 }
 
 // goFirst has this process, and the programs that it starts, go before others on the
@@ -63,80 +72,36 @@ func Main(main func() int) {
 // namespace does not change.
 var errNoTUN = errors.New(tunPath)
 
-// tryNamespace does once, on a thread that ends, what the lab does all the time.
-func tryNamespace() error {
+// try does once what the lab does all the time.
+func try() error {
 	file, err := os.OpenFile(tunPath, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoTUN, errors.Unwrap(err))
 	}
 	file.Close()
-	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
-		return os.NewSyscallError("unshare", err)
-	}
-	fd, err := openTUN("try")
+	n, err := NewNode()
 	if err != nil {
 		return err
 	}
-	return unix.Close(fd)
+	device, err := n.OpenDevice(Device{Name: "try", MTU: 1500})
+	if err == nil {
+		err = device.Close()
+	}
+	return errors.Join(err, n.Close())
 }
 
-// again starts this program anew in a user namespace and waits for its end.
-func again() (int, error) {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
+// again starts this program anew in a user namespace, in this process. It returns
+// only if that fails.
+func again() error {
+	unshare := []string{"/usr/bin/unshare", "--map-root-user", "--net", "--mount"}
+	if said, err := exec.Command(unshare[0], append(unshare[1:], "true")...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(said))
 	}
-	// The kernel sends that signal when the thread that started the program
-	// ends, so the thread must stay.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	if err := cmd.Start(); err != nil {
-		return 0, advise(err, false)
+	// By its descriptor: this user may not be allowed where the file is.
+	program, err := unix.Open("/proc/self/exe", unix.O_RDONLY, 0)
+	if err != nil {
+		return err
 	}
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		for {
-			select {
-			case s := <-signals:
-				cmd.Process.Signal(s)
-			case <-ended:
-				return
-			}
-		}
-	}()
-	err := cmd.Wait()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return 0, err
-	}
-	return cmd.ProcessState.ExitCode(), nil
-}
-
-// advise says in one line what would let the lab run.
-func advise(err error, isInside bool) error {
-	remedy := "run it as root (sudo)"
-	switch {
-	case errors.Is(err, errNoTUN) && errors.Is(err, os.ErrPermission):
-		remedy += ", or let everyone open it: chmod 666 " + tunPath
-	case errors.Is(err, errNoTUN):
-		remedy = "load the tun module (modprobe tun); in a container, pass the device in"
-	case isInside:
-		remedy += ", or allow user namespaces their rights: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
-	case errors.Is(err, unix.ENOSPC):
-		remedy += ", or allow user namespaces: sysctl user.max_user_namespaces=1000"
-	case errors.Is(err, os.ErrPermission):
-		remedy += ", or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
-	}
-	return fmt.Errorf("the lab cannot make network namespaces: %w; %s", err, remedy)
+	args := append(append(unshare, "--", fmt.Sprintf("/proc/self/fd/%d", program)), os.Args[1:]...)
+	return syscall.Exec(unshare[0], args, append(os.Environ(), inside+"=1"))
 }

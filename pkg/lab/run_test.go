@@ -2,7 +2,6 @@ package lab_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,33 +11,37 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"checkvpn/pkg/lab"
-
-	"golang.org/x/sys/unix"
 )
 
-// inRun makes the test binary a program that calls Run at once.
-func inRun(task string) int {
-	code, err := lab.Run(func() int {
-		switch task {
-		case "run-exit":
-			return 7
-		case "run-signal":
-			signals := make(chan os.Signal, 1)
-			signal.Notify(signals, syscall.SIGTERM)
-			fmt.Println("ready")
-			<-signals
-			return 9
+// asTask, in the environment, makes the test binary be one of these programs.
+const asTask = "LAB_TEST_PROGRAM"
+
+var tasks = map[string]func() int{
+	"signal": func() int { // waits for one
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGTERM)
+		fmt.Println("ready")
+		<-signals
+		return 9
+	},
+	"stay": func() int { // makes a tunnel of each kind, and waits to be killed
+		for _, kind := range lab.Kinds() {
+			if _, err := lab.NewPair(kind); err != nil {
+				fmt.Println(err)
+				return 1
+			}
 		}
-		return 0
-	})
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	return code
+		fmt.Println("ready")
+		select {}
+	},
+}
+
+// taskEnv is the environment of a task. With the race detector, a program sleeps for
+// a second before it ends.
+func taskEnv(task string) []string {
+	return append(os.Environ(), asTask+"="+task, "GORACE=atexit_sleep_ms=0")
 }
 
 // skip is a failure where everything must be there.
@@ -50,108 +53,66 @@ func skip(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// startAsNobody starts a program as an ordinary user for whom /dev/net/tun has
-// these permissions, whatever they are on this machine.
-func startAsNobody(t *testing.T, tun os.FileMode, cmd *exec.Cmd) {
+// asNobody starts this binary as an ordinary user for whom /dev/net/tun has these
+// permissions, whatever they are on this machine, and gives what it says.
+func asNobody(t *testing.T, permissions, task string, args ...string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		skip(t, "only root can become somebody else")
+	if identity, _ := os.ReadFile("/proc/self/uid_map"); os.Getuid() != 0 || strings.Fields(string(identity))[2] == "1" {
+		skip(t, "only root can become somebody else, and not in a user namespace")
 	}
-	if identity, _ := os.ReadFile("/proc/self/uid_map"); len(strings.Fields(string(identity))) != 3 || strings.Fields(string(identity))[2] == "1" {
-		skip(t, "this is a user namespace already")
-	}
+	const become = `mknod $0 c 10 200 && chmod $1 $0 && mount --bind $0 /dev/net/tun && shift &&
+		exec setpriv --reuid 65534 --regid 65534 --clear-groups /proc/self/fd/3 "$@"`
 	device := filepath.Join(t.TempDir(), "tun")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	err := lab.OnThread(func() error {
-		for _, err := range []error{
-			unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS),
-			unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-			unix.Mknod(device, unix.S_IFCHR, int(unix.Mkdev(10, 200))),
-			os.Chmod(device, tun),
-			unix.Mount(device, "/dev/net/tun", "", unix.MS_BIND, ""),
-		} {
-			if err != nil {
-				return err
-			}
-		}
-		return cmd.Start()
-	})
-	if err != nil {
-		skip(t, "cannot become an ordinary user with a TUN device here: %v", err)
-	}
-}
-
-// output waits for a program's end.
-func output(t *testing.T, start func(*exec.Cmd), cmd *exec.Cmd) (text string, code int) {
-	t.Helper()
-	var b strings.Builder
-	cmd.Stdout, cmd.Stderr = &b, &b
-	start(cmd)
-	var exit *exec.ExitError
-	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return b.String(), cmd.ProcessState.ExitCode()
+	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", become, device, permissions}, args...)...)
+	cmd.Env = taskEnv(task)
+	// This user may not be allowed where the file is.
+	binary, err := os.Open("/proc/self/exe")
+	must(t, err)
+	defer binary.Close()
+	cmd.ExtraFiles = []*os.File{binary}
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	cmd.Stderr = cmd.Stdout
+	must(t, cmd.Start())
+	return cmd, bufio.NewReader(out)
 }
 
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
-	asNobody := func(cmd *exec.Cmd) { startAsNobody(t, 0o666, cmd) }
 	const tests = "^(TestKinds|TestProgram|TestSevenTunnels|TestNothingIsLeft)$"
-	text, code := output(t, asNobody, exec.Command("/proc/self/exe", "-test.run="+tests, "-test.v"))
-	if strings.Contains(text, "cannot make network namespaces") && !strings.Contains(text, "=== RUN") {
+	cmd, out := asNobody(t, "666", "", "-test.run="+tests, "-test.v")
+	said, err := io.ReadAll(out)
+	must(t, err)
+	text := string(said)
+	if !strings.Contains(text, "=== RUN") {
 		skip(t, "%s", text)
 	}
-	if code != 0 || !strings.Contains(text, "--- PASS: TestKinds") {
-		t.Errorf("exit code %d:\n%s", code, text)
-	}
-	if text, code := output(t, asNobody, task("run-exit")); code != 7 {
-		t.Errorf("exit code %d, want that of main, 7: %s", code, text)
+	if err := cmd.Wait(); err != nil || !strings.Contains(text, "--- PASS: TestKinds") {
+		t.Errorf("%v:\n%s", err, text)
 	}
 }
 
 func TestOrdinaryUserAndSignals(t *testing.T) {
-	start := func() (*exec.Cmd, *bufio.Reader) {
-		cmd := task("run-signal")
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		startAsNobody(t, 0o666, cmd)
-		reader := bufio.NewReader(stdout)
-		if line, err := reader.ReadString('\n'); err != nil || line != "ready\n" {
-			skip(t, "%s%v", line, err)
-		}
-		return cmd, reader
+	cmd, out := asNobody(t, "666", "signal")
+	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
+		skip(t, "%s%v", line, err)
 	}
-
-	cmd, _ := start()
-	cmd.Process.Signal(syscall.SIGTERM)
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 9 {
 		t.Errorf("exit code %d after a signal, want what main returns, 9", code)
 	}
-
-	// The copy holds the other end of the pipe as long as it lives.
-	cmd, reader := start()
-	cmd.Process.Kill()
-	ended := make(chan error)
-	go func() { _, err := reader.ReadByte(); ended <- err }()
-	select {
-	case err := <-ended:
-		if err != io.EOF {
-			t.Error(err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("the copy outlives the program that started it")
-	}
-	cmd.Wait()
 }
 
 func TestAdvice(t *testing.T) {
-	text, code := output(t, func(cmd *exec.Cmd) { startAsNobody(t, 0o600, cmd) }, task("run-exit"))
-	if code != 1 || !strings.Contains(text, "chmod 666 /dev/net/tun") || strings.Count(text, "\n") != 1 {
-		t.Errorf("exit code %d: %s", code, text)
+	cmd, out := asNobody(t, "600", "signal")
+	said, err := io.ReadAll(out)
+	must(t, err)
+	if !strings.Contains(string(said), "the lab cannot") {
+		skip(t, "%s", said)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(said), "chmod 666 /dev/net/tun") || strings.Count(string(said), "\n") != 1 {
+		t.Errorf("exit code %d: %s", code, said)
 	}
 }

@@ -2,11 +2,7 @@ package lab
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Kinds of tunnel in a [World].
@@ -16,10 +12,10 @@ const (
 	Licensing = "licensing"
 )
 
-// World is the seven tunnels of GOV.UK, raised, and the public web site.
+// World is the seven tunnels of GOV.UK, raised, and the public web site, which is
+// reached over the internet and not by a tunnel.
 type World struct {
 	Internet *Internet
-	WWW      *Site // www.gov.uk, reached over the internet and not by a tunnel
 	VPNs     []*VPN
 }
 
@@ -28,12 +24,13 @@ type VPN struct {
 	Kind        string
 	Environment string // integration, staging or production; empty for the office, which exists once
 
-	Near, Far *Site // the checks run in Near, at its inside host
-	Tunnel    *Tunnel
+	Near, Far *Site   // the checks run in Near, at its inside host
+	Tunnel    *Tunnel // nil if there is none
 
 	NearGateway netip.Addr // the near gateway, before the tunnel
 	Peer        netip.Addr // the far gateway's public address, outside the tunnel
 	DNS         *DNS       // the near site's name server
+	Zone        NameServer // what it answers as a rule
 }
 
 // VPN returns a tunnel by its kind and environment, or nil.
@@ -51,93 +48,81 @@ func (w *World) Close() error { return w.Internet.Close() }
 
 // SevenTunnels raises the seven tunnels: the office's, and DR and licensing in
 // three environments. DR and licensing of an environment share a near site.
-func SevenTunnels() (_ *World, err error) {
+func SevenTunnels() (*World, error) {
 	i, err := NewInternet()
 	if err != nil {
 		return nil, err
 	}
 	w := &World{Internet: i}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, i.Close())
-		}
-	}()
-	if w.WWW, err = i.AddSite(wwwSite()); err != nil {
-		return nil, err
+	if err := w.raise(); err != nil {
+		return nil, errors.Join(err, i.Close())
 	}
-	results := make([][]*VPN, 1+len(environments))
-	var g errgroup.Group
-	g.Go(func() (err error) {
-		results[0], err = i.pair(officeSite(), end{Office, "", carrenzaSite()})
-		return err
-	})
-	for n, e := range environments {
-		g.Go(func() (err error) {
-			results[1+n], err = i.pair(e.liveSite(), end{DR, e.name, e.drSite()}, end{Licensing, e.name, e.licensingSite()})
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	w.VPNs = slices.Concat(results...)
 	return w, nil
 }
 
-// end is the far end of a tunnel to be.
-type end struct {
-	kind, environment string
-	site              SiteConfig
+func (w *World) raise() error {
+	if _, err := w.Internet.AddSite(wwwSite()); err != nil {
+		return err
+	}
+	add := func(near SiteConfig, ends ...farEnd) error {
+		records := map[string][]netip.Addr{}
+		for _, e := range append(ends, farEnd{SiteConfig: wwwSite()}) {
+			for _, m := range e.Machines {
+				for _, name := range m.Names {
+					records[name] = m.Addrs
+				}
+			}
+		}
+		vpns, err := w.Internet.join(Kinds()[0], near, Zone(records), ends...)
+		w.VPNs = append(w.VPNs, vpns...)
+		return err
+	}
+	err := add(officeSite(), farEnd{Office, "", carrenzaSite()})
+	for _, e := range environments {
+		if err == nil {
+			err = add(e.liveSite(), farEnd{DR, e.name, e.drSite()}, farEnd{Licensing, e.name, e.licensingSite()})
+		}
+	}
+	return err
 }
 
-// pair makes a near site with its name server, the far sites and the tunnels.
-func (i *Internet) pair(nearConfig SiteConfig, ends ...end) ([]*VPN, error) {
+// farEnd is the far end of a tunnel to be.
+type farEnd struct {
+	kind, environment string
+	SiteConfig
+}
+
+// join makes a near site with its name server, the far sites, and a tunnel to each
+// of them.
+func (i *Internet) join(kind Kind, nearConfig SiteConfig, zone NameServer, ends ...farEnd) ([]*VPN, error) {
 	near, err := i.AddSite(nearConfig)
 	if err != nil {
 		return nil, err
 	}
 	gateway := near.GatewayAddrs[0]
-	records := map[string][]netip.Addr{}
-	collect(records, wwwSite())
-	vpns := make([]*VPN, len(ends))
-	var g errgroup.Group
-	for n, e := range ends {
-		collect(records, e.site)
-		g.Go(func() error {
-			far, err := i.AddSite(e.site)
-			if err != nil {
-				return err
-			}
-			tunnel, err := i.WireGuard(near, far)
-			vpns[n] = &VPN{
-				Kind: e.kind, Environment: e.environment,
-				Near: near, Far: far, Tunnel: tunnel,
-				NearGateway: gateway, Peer: far.Public[0],
-			}
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	dns, err := near.ServeDNS(gateway, records)
+	dns, err := near.Gateway.ServeNames(gateway, zone)
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range vpns {
-		v.DNS = dns
-	}
 	if err := near.SetResolver(gateway); err != nil {
-		return nil, fmt.Errorf("site %s: %w", near.Name, err)
+		return nil, err
+	}
+	var vpns []*VPN
+	for _, e := range ends {
+		far, err := i.AddSite(e.SiteConfig)
+		if err != nil {
+			return nil, err
+		}
+		v := &VPN{
+			Kind: e.kind, Environment: e.environment, Near: near, Far: far,
+			NearGateway: gateway, Peer: far.Public[0], DNS: dns, Zone: zone,
+		}
+		if kind.Raise != nil {
+			if v.Tunnel, err = kind.Raise(i, near, far); err != nil {
+				return nil, err
+			}
+		}
+		vpns = append(vpns, v)
 	}
 	return vpns, nil
-}
-
-// collect adds the names of a site's machines.
-func collect(records map[string][]netip.Addr, c SiteConfig) {
-	for _, m := range c.Machines {
-		for _, name := range m.Names {
-			records[name] = m.Addrs
-		}
-	}
 }

@@ -3,14 +3,10 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"sync"
-
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 // Addrs are addresses for the configuration of a site. It panics if a text is
@@ -77,7 +73,7 @@ func (i *Internet) AddSite(c SiteConfig) (*Site, error) {
 		s.close()
 		return nil, fmt.Errorf("site %s: %w", c.Name, err)
 	}
-	i.connect(s, s.publicRoutes())
+	i.connect(s)
 	return s, nil
 }
 
@@ -86,7 +82,7 @@ func (s *Site) build() (err error) {
 		return err
 	}
 	s.Node = s.Gateway
-	if err := s.Gateway.Do(s.buildGateway); err != nil {
+	if err := s.buildGateway(); err != nil {
 		return err
 	}
 	if len(s.HostAddrs) > 0 {
@@ -95,63 +91,87 @@ func (s *Site) build() (err error) {
 		}
 	}
 	for _, m := range s.Machines {
-		m := &machine{Machine: m}
-		s.machines = append(s.machines, m)
-		if err := s.become(m, alive); err != nil {
-			return err
-		}
+		s.machines = append(s.machines, &machine{Machine: m})
 	}
-	return nil
+	return s.become(alive, s.machines)
 }
 
-// publicRoutes is what the internet leads to this site.
-func (s *Site) publicRoutes() []netip.Prefix {
-	var routes []netip.Prefix
-	for _, a := range slices.Concat(s.Public, s.HostPublic) {
-		routes = append(routes, single(a))
-	}
-	for _, n := range s.Networks {
-		if !n.Addr().IsPrivate() {
-			routes = append(routes, n)
-		}
-	}
-	return routes
-}
-
-// buildGateway makes the device to the internet and the routes, in the
-// gateway's namespace.
-func (s *Site) buildGateway() error {
+// buildGateway makes the device to the internet and the routes.
+func (s *Site) buildGateway() (err error) {
 	for _, path := range []string{"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"} {
-		if err := setSysctl(path, "1"); err != nil {
+		if err := s.Gateway.Sysctl(path, "1"); err != nil {
 			return err
 		}
 	}
-	fd, err := openTUN(outside)
+	everything := Prefixes("0.0.0.0/0", "::/0")
+	everything = slices.DeleteFunc(everything, func(n netip.Prefix) bool { return from(s.Public, n) == "" })
+	s.wire, err = s.Gateway.OpenDevice(Device{Name: outside, MTU: 1500, Addrs: s.Public, Routes: everything})
 	if err != nil {
 		return err
 	}
-	s.wire = os.NewFile(uintptr(fd), tunPath)
-	link, err := raiseTUN(outside, 1500)
-	if err != nil {
-		return err
-	}
-	for _, a := range s.Public {
-		if err := addAddress(link, a); err != nil {
-			return err
-		}
-		if err := netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: everything(a)}); err != nil {
-			return fmt.Errorf("default route: %w", err)
-		}
-	}
+	var commands []string
 	for _, n := range s.Networks {
-		if err := netlink.RouteAdd(&netlink.Route{Dst: ipNet(n), Type: unix.RTN_BLACKHOLE}); err != nil {
-			return fmt.Errorf("network %s: %w", n, err)
-		}
+		commands = append(commands, "route add blackhole "+n.String())
 	}
 	// On the loopback, for a route by a tunnel goes away with the address that
 	// it is from, and the device to the host may come and go.
-	return addToLoopback(s.GatewayAddrs)
+	for _, a := range s.GatewayAddrs {
+		commands = append(commands, address("add", a, "lo"))
+	}
+	return s.Gateway.ip(commands...)
 }
+
+// addHost makes the host inside, joined to the gateway by a virtual cable. All
+// else lies behind the gateway: private networks, asked from the host's inner
+// address, and the internet.
+func (s *Site) addHost() error {
+	host, err := NewNode()
+	if err != nil {
+		return err
+	}
+	s.Node = host
+	addresses := slices.Concat(s.HostAddrs, s.HostPublic)
+	cable := fmt.Sprintf("link add %s type veth peer name %s netns /proc/%d/fd/%d", lan, eth0, os.Getpid(), host.ns.Fd())
+	if err := s.Gateway.ip(append([]string{cable}, plug(lan, s.GatewayAddrs, addresses)...)...); err != nil {
+		return err
+	}
+	commands := plug(eth0, addresses, s.GatewayAddrs)
+	for _, n := range Prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "0.0.0.0/0", "fc00::/7", "::/0") {
+		source := from(s.HostAddrs, n)
+		if public := from(s.HostPublic, n); n.Bits() == 0 && public != "" {
+			source = public
+		}
+		for _, gateway := range s.GatewayAddrs {
+			if gateway.Is4() == n.Addr().Is4() {
+				commands = append(commands, fmt.Sprintf("route replace %s via %s dev %s%s", n, gateway, eth0, source))
+			}
+		}
+	}
+	return host.ip(commands...)
+}
+
+// plug are ip's commands that bring up one side of the cable, with its own
+// addresses and routes to the other side's.
+//
+// Addresses are single, not of the whole network: the host asks the gateway for
+// its neighbours, so that a stopped one is silent and not "unreachable".
+func plug(device string, own, other []netip.Addr) []string {
+	commands := []string{"link set " + device + " up"}
+	for _, a := range own {
+		commands = append(commands, address("add", a, device))
+	}
+	return append(commands, routes(device, own, single(other...)...)...)
+}
+
+// StopInside makes the near gateway dead as seen from the inside host: what the
+// host sends still leaves, and nobody answers, not even for the hardware address.
+// The cable taken down would let the host's kernel know. It needs nft.
+func (s *Site) StopInside() error {
+	return s.Gateway.Tool("nft", "add table netdev dead; add chain netdev dead in { type filter hook ingress device "+lan+" priority 0; policy drop; }")
+}
+
+// StartInside brings the near gateway back.
+func (s *Site) StartInside() error { return s.Gateway.Tool("nft", "delete table netdev dead") }
 
 // close takes the site down. Programs that still run there are killed.
 func (s *Site) close() error {
@@ -171,55 +191,4 @@ func (s *Site) close() error {
 		errs = append(errs, s.Gateway.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// addAddress gives a device an address that works at once.
-func addAddress(link netlink.Link, a netip.Addr) error {
-	address := &netlink.Addr{IPNet: ipNet(single(a))}
-	if a.Is6() {
-		address.Flags = unix.IFA_F_NODAD
-	}
-	if err := netlink.AddrReplace(link, address); err != nil {
-		return fmt.Errorf("address %s: %w", a, err)
-	}
-	return nil
-}
-
-func addToLoopback(addresses []netip.Addr) error {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return err
-	}
-	for _, a := range addresses {
-		if err := addAddress(lo, a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// single is the prefix of one address.
-func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
-
-// ipNet is the prefix in the form that netlink wants.
-func ipNet(p netip.Prefix) *net.IPNet {
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
-}
-
-// everything is the prefix of all addresses of a's family.
-func everything(a netip.Addr) *net.IPNet {
-	if a.Is4() {
-		return ipNet(netip.PrefixFrom(netip.IPv4Unspecified(), 0))
-	}
-	return ipNet(netip.PrefixFrom(netip.IPv6Unspecified(), 0))
-}
-
-// sameFamily returns the first address of a's family, or nil.
-func sameFamily(addresses []netip.Addr, a netip.Addr) net.IP {
-	for _, b := range addresses {
-		if a.Is4() == b.Is4() {
-			return b.AsSlice()
-		}
-	}
-	return nil
 }

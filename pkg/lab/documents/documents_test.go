@@ -3,6 +3,7 @@
 package documents_test
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,49 +91,47 @@ type world struct {
 	dir string // with the plugins, the file of options and what else is named
 }
 
-func raise(t *testing.T) *world {
+func must(t *testing.T, err error) {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
-	if err := os.Chmod(w.dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	build(t, w.dir+"/bin/")
-	build(t, w.dir+"/write/", "-tags", "document")
-	copyFile(t, top+"icinga/check_vpn.ini", w.dir+"/check_vpn.ini")
-	const holidays = `{"england-and-wales":{"division":"england-and-wales","events":[{"title":"New Year","date":"2999-01-01"}]}}`
-	if err := os.WriteFile(w.dir+"/bank-holidays.json", []byte(holidays), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	if w.World, err = lab.SevenTunnels(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
-	if err := os.WriteFile(w.dir+"/authority.pem", w.Internet.CA(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func build(t *testing.T, to string, flags ...string) {
-	t.Helper()
-	args := append([]string{"build", "-o", to}, flags...)
-	cmd := exec.Command("go", append(args, "./check_vpn_office", "./check_vpn_dr", "./check_vpn_licensing")...)
-	cmd.Dir = top
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	data, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, data, 0o600)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(top + name)
+	must(t, err)
+	return string(text)
+}
+
+// shell runs a command at the top of the project, outside the laboratory.
+func shell(t *testing.T, command string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir = top
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", command, err, out)
+	}
+}
+
+func raise(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	must(t, os.Chmod(w.dir, 0o755))
+	shell(t, "make build pages BIN="+w.dir+"/bin PAGES="+w.dir+"/write")
+	var err error
+	w.World, err = lab.SevenTunnels()
+	must(t, err)
+	t.Cleanup(func() { w.Close() })
+	for name, text := range map[string]string{
+		"check_vpn.ini":      readFile(t, "icinga/check_vpn.ini"),
+		"bank-holidays.json": `{"england-and-wales":{"division":"england-and-wales","events":[{"title":"New Year","date":"2999-01-01"}]}}`,
+		"authority.pem":      string(w.Internet.CA()),
+	} {
+		must(t, os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600))
+	}
+	return w
 }
 
 // near is the site where a command belongs: that of the tunnel and of the
@@ -161,9 +160,7 @@ func (w *world) run(command string) lab.Result {
 		"MP_CONFIG_PATH=" + w.dir, "SSL_CERT_FILE=" + w.dir + "/authority.pem", "LC_ALL=C", "TERM=dumb",
 	}
 	r, err := w.near(command).Run(cmd)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(w.t, err)
 	return r
 }
 
@@ -225,22 +222,20 @@ func TestCommands(t *testing.T) {
 }
 
 func testREADME(t *testing.T, w *world) {
-	text, err := os.ReadFile(top + "README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := steps(string(text))
+	list := steps(readFile(t, "README.md"))
 	if len(list) < 15 {
 		t.Fatalf("only %d commands found", len(list))
 	}
 	for _, s := range list {
 		t.Logf("$ %s", s.command)
 		if where, found := elsewhere[s.command]; found {
-			contains(t, where[0], where[1])
+			if !strings.Contains(readFile(t, where[0]), where[1]) {
+				t.Errorf("%s does not run %s", where[0], where[1])
+			}
 			continue
 		}
 		if strings.HasPrefix(s.command, "make ") || strings.HasPrefix(s.command, "go ") {
-			develop(t, s.command)
+			shell(t, cmp.Or(instead[s.command], s.command))
 			continue
 		}
 		missing := ""
@@ -254,36 +249,12 @@ func testREADME(t *testing.T, w *world) {
 	}
 }
 
-// develop runs a command for developers, outside the laboratory.
-func develop(t *testing.T, command string) {
-	t.Helper()
-	short := instead[command]
-	if short == "" {
-		short = command
-	}
-	cmd := exec.Command("sh", "-c", short)
-	cmd.Dir = top
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%s: %v\n%s", command, err, out)
-	}
-}
-
-func contains(t *testing.T, file, words string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(top, file))
-	if err != nil || !strings.Contains(string(text), words) {
-		t.Errorf("%s: %v, or it does not run %s", file, err, words)
-	}
-}
-
 // testManPages runs the examples of the pages, where the tunnels are well. The
 // other commands that the pages show are run elsewhere.
 func testManPages(t *testing.T, w *world) {
 	for _, program := range []string{"check_vpn_office", "check_vpn_dr", "check_vpn_licensing"} {
 		out, err := exec.Command(filepath.Join(w.dir, "write", program), "man").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		page := strings.NewReplacer(`\-`, "-", `\(aq`, "'", `\e`, `\`).Replace(string(out))
 		if !strings.Contains(page, "setcap cap_net_raw+ep "+program) {
 			t.Errorf("%s: no setcap", program)

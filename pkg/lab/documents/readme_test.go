@@ -1,7 +1,6 @@
 package documents_test
 
 import (
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -13,15 +12,6 @@ import (
 
 // maxREADME is how long a newcomer reads, in lines.
 const maxREADME = 400
-
-func readFile(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(top + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 func TestLength(t *testing.T) {
 	if n := strings.Count(readFile(t, "README.md"), "\n"); n > maxREADME {

@@ -15,11 +15,7 @@ const maxLines = 80
 // TestFourthTunnel does what the example of package plugin says, with its code.
 // The files are laid over the sources, so that nothing is changed here.
 func TestFourthTunnel(t *testing.T) {
-	text, err := os.ReadFile(top + "pkg/plugin/example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	code := strings.Replace(string(text), "package plugin_test", "package main", 1)
+	code := strings.Replace(readFile(t, "pkg/plugin/example_test.go"), "package plugin_test", "package main", 1)
 	if n := strings.Count(code, "\n"); n < 20 || n > maxLines {
 		t.Fatalf("the example has %d lines", n)
 	}
@@ -28,9 +24,7 @@ func TestFourthTunnel(t *testing.T) {
 		t.Errorf("the example does not show %s", line)
 	}
 	here, err := filepath.Abs(top)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	dir := t.TempDir()
 	replace := map[string]string{}
 	for name, text := range map[string]string{
@@ -38,24 +32,14 @@ func TestFourthTunnel(t *testing.T) {
 		"main.go":   "package main\n\nimport (\n\t\"os\"\n\n\t\"checkvpn/pkg/plugin\"\n)\n\n" + line + "\n",
 	} {
 		replace[here+"/check_vpn_supplier/"+name] = filepath.Join(dir, name)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(dir+"/overlay.json", overlay, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, os.WriteFile(dir+"/overlay.json", overlay, 0o600))
 	// The other step of the recipe: the folder is one of PLUGINS.
-	cmd := exec.Command("make", "build", "docs", "PLUGINS=check_vpn_supplier", "BIN="+dir, "DOC="+dir+"/documents")
-	cmd.Dir = top
-	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+dir+"/overlay.json -buildvcs=false")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	t.Setenv("GOFLAGS", "-overlay="+dir+"/overlay.json -buildvcs=false")
+	shell(t, "make build docs PLUGINS=check_vpn_supplier BIN="+dir+" DOC="+dir+"/documents")
 	for _, test := range []struct {
 		args string
 		code int

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"checkvpn/pkg/lab"
 )
 
@@ -43,7 +45,6 @@ type row struct {
 	loss            float64 // sum of the reported losses, percent
 	took            time.Duration
 	first           string // what the first alarm said
-	err             error
 }
 
 // expected is the chance of an alarm in one check over a way that loses 2% each way
@@ -100,8 +101,15 @@ func run(checks int) error {
 	wrong := 0
 	for _, r := range rows(checks) {
 		p.SetBoth(p.Near, p.Far, lab.Conditions{Loss: r.each, Delay: 10 * time.Millisecond})
-		if r.play(p); r.err != nil {
-			return fmt.Errorf("%s: %w", r.program, r.err)
+		// Side by side: more than eight would be late for the answers, on a host of two
+		// processors.
+		var g errgroup.Group
+		g.SetLimit(8)
+		for range r.checks {
+			g.Go(func() error { return r.check(p) })
+		}
+		if err := g.Wait(); err != nil {
+			return fmt.Errorf("%s: %w", r.program, err)
 		}
 		wrong += r.print()
 	}
@@ -111,26 +119,7 @@ func run(checks int) error {
 	return nil
 }
 
-// play runs the checks, side by side: more than eight would be late for the answers,
-// on a host of two processors.
-func (r *row) play(p *lab.Pair) {
-	work := make(chan struct{})
-	var workers sync.WaitGroup
-	for range 8 {
-		workers.Go(func() {
-			for range work {
-				r.check(p)
-			}
-		})
-	}
-	for range r.checks {
-		work <- struct{}{}
-	}
-	close(work)
-	workers.Wait()
-}
-
-func (r *row) check(p *lab.Pair) {
+func (r *row) check(p *lab.Pair) error {
 	args := strings.Fields("/usr/lib/nagios/plugins/check_icmp -w 100,20% -c 500,60% -n 5 10.2.1.1")
 	if r.program != "check_icmp" {
 		args = strings.Fields("bin/check_vpn_dr -o events -w 100,20% -c 500,60%")
@@ -139,21 +128,23 @@ func (r *row) check(p *lab.Pair) {
 		}
 	}
 	said, err := p.Near.Run(exec.Command(args[0], args[1:]...))
+	if err != nil {
+		return err
+	}
 	var report struct {
 		Summary string
 		Figures struct {
 			Loss float64 `json:"loss_percent"`
 		}
 	}
-	if r.program != "check_icmp" && err == nil {
+	if r.program != "check_icmp" {
 		lines := strings.Split(strings.TrimSpace(said.Stdout), "\n")
-		err = json.Unmarshal([]byte(lines[len(lines)-1]), &report)
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
+			return err
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil {
-		r.err = err
-	}
 	r.packets += strings.Count(said.Stdout, `"kind":"sent"`)
 	r.loss += report.Figures.Loss
 	r.took += said.Took
@@ -162,6 +153,7 @@ func (r *row) check(p *lab.Pair) {
 			r.first = report.Summary
 		}
 	}
+	return nil
 }
 
 // print prints the line, and gives 1 if it is not as it should be.

@@ -14,7 +14,7 @@ func demo() (list []scenario) {
 	states := func(dr, licensing string) map[string]string {
 		return map[string]string{"office": office, "dr-production": dr, "licensing-production": licensing}
 	}
-	scene := func(name, cause string, sections []string, states map[string]string, breaks func(*place) error) {
+	scene := func(name, cause string, sections []string, states map[string]string, breaks breaker) {
 		for _, s := range sections {
 			program, _, _ := strings.Cut(s, "-")
 			state := states[s]

@@ -2,61 +2,30 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
-
 	"checkvpn/pkg/lab"
 )
 
-// farNetwork is behind tun0, or behind a tunnel, seen from the near host.
-var farNetwork = &net.IPNet{IP: net.IPv4(10, 2, 0, 0).To4(), Mask: net.CIDRMask(16, 32)}
+// noRoute removes the route to what is behind tun0.
+var noRoute = tool("ip route del 10.2.0.0/16")
 
-// noRoute removes the routes to what is behind tun0.
-func noRoute(p *place) error {
-	return p.Do(func() error { return netlink.RouteDel(&netlink.Route{Dst: farNetwork}) })
-}
-
-// route sets a route that turns packets away.
-func route(kind int) func(*place) error {
-	return all(noRoute, func(p *place) error {
-		return p.Do(func() error { return netlink.RouteAdd(&netlink.Route{Dst: farNetwork, Type: kind}) })
-	})
-}
+// route sets one that turns packets away: prohibit, unreachable or blackhole.
+func route(kind string) breaker { return tool("ip route replace " + kind + " 10.2.0.0/16") }
 
 // replaced leads what is behind tun0 to another device.
-func replaced(by maker) func(*place) error {
-	return all(noRoute, func(p *place) error { return p.connect("other0", by, behindTun0[0]) })
+func replaced(by peer) breaker {
+	return func(p *place) error { return p.connect("other0", by, behindTun0[0]) }
 }
 
 // firewall has nft drop what leaves by tun0, at once or after some bytes.
-func firewall(after string) func(*place) error {
-	return func(p *place) error {
-		return p.run("nft", "add table inet t; add chain inet t out { type filter hook output priority 0 ; }; add rule inet t out oifname tun0 "+after+" drop")
-	}
-}
-
-// fullQueue shapes tun0 so hard that every packet is too big to leave it.
-var fullQueue = onLink(func(l netlink.Link) error {
-	return netlink.QdiscReplace(&netlink.Tbf{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
-		Rate:       1000, Buffer: 156_250 /* of 64 ns: ten bytes */, Limit: 1500,
-	})
-})
-
-// hanging makes a peer that reads nothing more, as a tunnel's daemon that hangs.
-func hanging(p *place) peer {
-	over := make(chan struct{})
-	p.Defer(closer(func() error { close(over); return nil }))
-	return func(wire, lab.Packet) { <-over }
+func firewall(after string) breaker {
+	return tool("nft add table inet t; add chain inet t out { type filter hook output priority 0 ; }; add rule inet t out oifname tun0 " + after + " drop")
 }
 
 // stuffed fills the queue of tun0 before the plugin runs.
@@ -75,20 +44,24 @@ func stuffed(p *place) error {
 }
 
 var (
-	interfaceGone = onLink(netlink.LinkDel)
-	interfaceDown = onLink(netlink.LinkSetDown)
-	addressGone   = onLink(func(l netlink.Link) error {
-		return netlink.AddrDel(l, &netlink.Addr{IPNet: &net.IPNet{IP: hostAddrs[0].AsSlice(), Mask: net.CIDRMask(32, 32)}})
-	})
+	interfaceGone = tool("ip link del tun0")
+	interfaceDown = tool("ip link set tun0 down")
+	addressGone   = tool("ip addr del " + lab.PairHost + "/32 dev tun0")
+	// Every packet is too big to leave it.
+	fullQueue = tool("tc qdisc replace dev tun0 root tbf rate 8kbit burst 10 limit 1500")
 )
 
 // inMemory starts a plugin in a memory control group of so many bytes, of the
 // first version or the second. (A limit on address space would not do: Go's
 // runtime reserves much more than it uses.)
-func inMemory(bytes int) func(*place, *exec.Cmd) {
+func inMemory(bytes int) starter {
 	return func(p *place, cmd *exec.Cmd) {
-		group, err := memoryGroup(bytes)
-		p.note(err)
+		parent, limit := "/sys/fs/cgroup/memory", "/memory.limit_in_bytes"
+		if _, err := os.Stat(parent + limit); err != nil {
+			parent, limit = "/sys/fs/cgroup", "/memory.max"
+		}
+		group, err := os.MkdirTemp(parent, "check-vpn-")
+		p.note(errors.Join(err, os.WriteFile(group+limit, []byte(strconv.Itoa(bytes)), 0)))
 		p.undo(func() (err error) {
 			for range 100 { // which takes the kernel a moment
 				if err = os.Remove(group); err == nil {
@@ -102,57 +75,27 @@ func inMemory(bytes int) func(*place, *exec.Cmd) {
 	}
 }
 
-func memoryGroup(bytes int) (string, error) {
-	var errs []error
-	for parent, file := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
-		dir, err := os.MkdirTemp(parent, "check-vpn-")
-		if err == nil {
-			// Not made if it is not there: where the first version is mounted below, the
-			// parent of all is a plain folder.
-			limit, failed := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
-			if failed == nil {
-				_, failed = limit.WriteString(strconv.Itoa(bytes))
-				limit.Close()
-			}
-			if failed == nil {
-				return dir, nil
-			}
-			err = errors.Join(failed, os.Remove(dir))
-		}
-		errs = append(errs, err)
-	}
-	return "", fmt.Errorf("no memory control group: %w", errors.Join(errs...))
-}
-
 // hosts are near hosts whose kernel sends nothing, or that are short of
 // something.
 func hosts() []scenario {
 	tcp := words("-H tcp://10.2.0.1:5432")
-	midRun := func(name string, do func(*place) error, args ...string) scenario {
+	midRun := func(name string, do breaker, args ...string) scenario {
 		return down(name+" in mid-run", append(args, long...)...).from(at(10, 0, do)).but("CRITICAL degraded", "loss")
 	}
-	counted := down("dropped by nft (EPERM)", one...).when(firewall(""))
-	counted.not = "tun0 counted"
-	unsent := down("no route (ENETUNREACH)", one...).when(noRoute)
-	unsent.not = "nothing on the way answers"
 	fourteen := append(words("-m 14"), targets(14, "10.2.0.%d")...)
 	closed, hundreds := targets(40, "tcp://10.2.1.%d:22"), targets(250, "10.2.1.%d")
 	thousand := slices.Concat(hundreds, targets(250, "10.2.2.%d"), targets(250, "10.2.3.%d"), targets(250, "10.2.4.%d"))
 	https := words("-H https://127.0.0.1/")
-	copies := up("50 plugins at once", words("-w 20000,40% -c 20000,80% -n 3 -t 40 -H 10.2.0.1")...)
-	copies.copies = 50
-	deadCopies := down("20 plugins at once, a dead tunnel", one...).from(nobody)
-	deadCopies.copies = 20
-	files := func(n string) func(*place, *exec.Cmd) { return inShell("ulimit -n " + n) }
+	files := func(n string) starter { return inShell("ulimit -n " + n) }
 	const own, permission, descriptors = "an address of this host itself", "no permission to send ICMP", "no file descriptor"
 	return []scenario{
-		unsent,
-		down("prohibited by a route (EACCES)", one...).when(route(unix.RTN_PROHIBIT)).but("CRITICAL down", "prohibited by a route of this host"),
-		down("unreachable by a route (EHOSTUNREACH)", one...).when(route(unix.RTN_UNREACHABLE)).but("CRITICAL down", "no route to host"),
-		down("unreachable by a route (EHOSTUNREACH), TCP", tcp...).when(route(unix.RTN_UNREACHABLE)),
-		down("blackholed by a route (EINVAL)", one...).when(route(unix.RTN_BLACKHOLE)),
-		down("blackholed by a route (EINVAL), TCP", tcp...).when(route(unix.RTN_BLACKHOLE)).but("CRITICAL down", "blackholed by a route of this host"),
-		counted,
+		down("no route (ENETUNREACH)", one...).when(noRoute).without("nothing on the way answers"),
+		down("prohibited by a route (EACCES)", one...).when(route("prohibit")).but("CRITICAL down", "prohibited by a route of this host"),
+		down("unreachable by a route (EHOSTUNREACH)", one...).when(route("unreachable")).but("CRITICAL down", "no route to host"),
+		down("unreachable by a route (EHOSTUNREACH), TCP", tcp...).when(route("unreachable")),
+		down("blackholed by a route (EINVAL)", one...).when(route("blackhole")),
+		down("blackholed by a route (EINVAL), TCP", tcp...).when(route("blackhole")).but("CRITICAL down", "blackholed by a route of this host"),
+		down("dropped by nft (EPERM)", one...).when(firewall("")).without("tun0 counted"),
 		silent("dropped by nft (EPERM), TCP", tcp...).when(firewall("")),
 		down("dropped by nft (EPERM), IKE", words("-H ike://10.2.0.1")...).when(firewall("")),
 		down("send queue full (ENOBUFS)", one...).when(fullQueue).but("UNKNOWN failed", "send queue full").within(3),
@@ -165,7 +108,7 @@ func hosts() []scenario {
 		midRun("interface gone, with -I,", interfaceGone, "-I", "tun0"),
 		midRun("interface down", interfaceDown),
 		midRun("address gone, with -s,", addressGone, "-s", lab.PairHost),
-		midRun("route prohibited", route(unix.RTN_PROHIBIT)).but("CRITICAL degraded", "loss", "prohibited by a route of this host"),
+		midRun("route prohibited", route("prohibit")).but("CRITICAL degraded", "loss", "prohibited by a route of this host"),
 		midRun("send queue full", fullQueue).but("OK up"),
 		midRun("route replaced by a silent one", replaced(nobody)),
 		midRun("route replaced by one that answers, with --via,", replaced(answers), "--via", "tun0").but("CRITICAL bypassed", "outside the tunnel"),
@@ -194,6 +137,7 @@ func hosts() []scenario {
 		down("64 MiB of memory, an endless header", words("-H web=http://127.0.0.1/")...).as(inMemory(64 << 20)).but("CRITICAL refused").
 			when(onPort("80", endlessHeader)),
 		misuse("64 MiB of memory, a file of 100 MB", "larger than 1 MiB", words("--extra-opts=x@{dir}/x.ini")...).as(inMemory(64 << 20)).when(bigFile),
-		copies, deadCopies,
+		up("50 plugins at once", words("-w 20000,40% -c 20000,80% -n 3 -t 40 -H 10.2.0.1")...).times(50),
+		down("20 plugins at once, a dead tunnel", one...).from(nobody).times(20),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -10,8 +11,11 @@ import (
 	"checkvpn/pkg/lab"
 )
 
-// wire is the far end of a place's device.
-type wire struct{ file *os.File }
+// wire is the far end of a device of the place.
+type wire struct {
+	*place
+	file *os.File
+}
 
 func (w wire) send(packets ...lab.Packet) {
 	for _, p := range packets {
@@ -19,18 +23,12 @@ func (w wire) send(packets ...lab.Packet) {
 	}
 }
 
-func (w wire) later(d time.Duration, p lab.Packet) {
-	time.AfterFunc(d, func() { w.send(p) })
-}
-
-// peer is whoever is behind a place's device: it is given each packet, and
-// answers as it likes. It is called from one goroutine.
+// peer is whoever is behind a device: it is given each packet, and answers as it
+// likes. It is called from one goroutine, and is that of one row: so it may
+// remember.
 type peer func(wire, lab.Packet)
 
-// maker makes the peer of one place, with what it remembers.
-type maker func(*place) peer
-
-func serve(w wire, p peer) {
+func (p peer) serve(w wire) {
 	buffer := make([]byte, 1<<16)
 	for {
 		n, err := w.file.Read(buffer)
@@ -52,20 +50,17 @@ func lives(p lab.Packet) bool {
 	return p.To.As16()[5] == 0
 }
 
-// replies makes a peer that does this about each packet to a host that answers, and
-// remembers nothing.
-func replies(do func(wire, lab.Packet)) maker {
-	return func(*place) peer {
-		return func(w wire, p lab.Packet) {
-			if lives(p) {
-				do(w, p)
-			}
+// replies makes a peer that does this about each packet to a host that answers.
+func replies(do peer) peer {
+	return func(w wire, p lab.Packet) {
+		if lives(p) {
+			do(w, p)
 		}
 	}
 }
 
 // echoes is replies to echo requests alone.
-func echoes(do func(w wire, request lab.Packet)) maker {
+func echoes(do peer) peer {
 	return replies(func(w wire, p lab.Packet) {
 		if p.IsEcho() {
 			do(w, p)
@@ -73,24 +68,24 @@ func echoes(do func(w wire, request lab.Packet)) maker {
 	})
 }
 
-// answers makes a peer that is well, nobody one that is not there.
+// answers is a peer that is well, nobody one that is not there, and hanging one that
+// reads nothing more, as a tunnel's daemon that hangs.
 var (
 	answers = echoes(func(w wire, request lab.Packet) { w.send(echoReply(request)) })
-	nobody  = echoes(func(wire, lab.Packet) {})
+	nobody  = peer(func(wire, lab.Packet) {})
+	hanging = peer(func(wire, lab.Packet) { time.Sleep(patience) })
 )
 
 // at makes a peer that answers after a while, and has something done when the echo
 // request of this number has come.
-func at(number int, after time.Duration, do func(*place) error) maker {
-	return func(place *place) peer {
-		seen := 0
-		return echoes(func(w wire, p lab.Packet) {
-			w.later(after, echoReply(p))
-			if seen++; seen == number {
-				place.note(do(place))
-			}
-		})(place)
-	}
+func at(number int, after time.Duration, do breaker) peer {
+	seen := 0
+	return echoes(func(w wire, p lab.Packet) {
+		time.AfterFunc(after, func() { w.send(echoReply(p)) })
+		if seen++; seen == number && do != nil {
+			w.note(do(w.place))
+		}
+	})
 }
 
 func echoReply(p lab.Packet) lab.Packet {
@@ -104,16 +99,36 @@ func echoReply(p lab.Packet) lab.Packet {
 
 // unreachable sends an ICMP error about each packet, of the codes of IPv4 and of
 // IPv6, from a router or the host itself.
-func unreachable(code4, code6 byte, router bool) maker {
+func unreachable(code4, code6 byte, router bool) peer {
 	return replies(func(w wire, p lab.Packet) {
-		kind, code, from := byte(3), code4, lab.Addrs("10.2.5.5")[0]
-		if p.To.Is6() {
-			kind, code, from = 1, code6, lab.Addrs("fd00:2:5::5")[0]
-		}
+		from := lab.Addrs("10.2.5.5", "fd00:2:5::5")
 		if !router {
-			from = p.To
+			from = []netip.Addr{p.To}
 		}
-		w.send(p.Error(from, kind, code, 0))
+		w.send(p.Unreachable(from, code4, code6))
+	})
+}
+
+// firstOnly answers the first request, and that again for every other.
+func firstOnly() peer {
+	var first *lab.Packet
+	return echoes(func(w wire, p lab.Packet) {
+		if first == nil {
+			reply := echoReply(p)
+			first = &reply
+		}
+		w.send(*first)
+	})
+}
+
+// reordered holds five requests back and answers the last one first.
+func reordered() peer {
+	var held []lab.Packet
+	return echoes(func(w wire, p lab.Packet) {
+		if held = append([]lab.Packet{echoReply(p)}, held...); len(held) == 5 {
+			w.send(held...)
+			held = nil
+		}
 	})
 }
 
@@ -140,9 +155,9 @@ func farEnds() []scenario {
 				w.send(echoReply(p))
 			}
 		})),
-		up("reordered replies", one...).from(reordered),
+		up("reordered replies", one...).from(reordered()),
 		// One packet was answered: that is loss, and no answer to the others.
-		down("duplicates of the first reply alone", one...).from(firstOnly).but("CRITICAL degraded", "loss"),
+		down("duplicates of the first reply alone", one...).from(firstOnly()).but("CRITICAL degraded", "loss"),
 		down("late replies, in time", append(words("-w 100,20% -c 2000,60%"), one...)...).from(at(0, 700*time.Millisecond, nil)).but("WARNING degraded", "limit 100 ms"),
 		down("prohibited, by the host itself", one...).from(unreachable(13, 1, false)).but("WARNING filtered", prohibited),
 		down("prohibited, by the host itself, IPv6", one6...).from(unreachable(13, 1, false)).but("WARNING filtered", prohibited),
@@ -156,27 +171,4 @@ func farEnds() []scenario {
 		silent("TCP silent", tcp...).from(nobody),
 		silent("IKE silent", words("-H ike://10.2.0.1")...).from(nobody),
 	}
-}
-
-// firstOnly answers the first request, and that again for every other.
-func firstOnly(p *place) peer {
-	var first *lab.Packet
-	return echoes(func(w wire, p lab.Packet) {
-		if first == nil {
-			reply := echoReply(p)
-			first = &reply
-		}
-		w.send(*first)
-	})(p)
-}
-
-// reordered holds five requests back and answers the last one first.
-func reordered(p *place) peer {
-	var held []lab.Packet
-	return echoes(func(w wire, p lab.Packet) {
-		if held = append([]lab.Packet{echoReply(p)}, held...); len(held) == 5 {
-			w.send(held...)
-			held = nil
-		}
-	})(p)
 }

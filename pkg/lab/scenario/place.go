@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -12,8 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/vishvananda/netlink"
 
 	"checkvpn/pkg/lab"
 )
@@ -26,12 +23,12 @@ type place struct {
 	*lab.Node // where the command runs
 	way       string
 	dir       string // for files of the row; others may read it
+	close     func() error
 
 	// Over a tunnel.
-	net       *lab.Internet
-	near, far *lab.Site
-	pair      *lab.Pair // of one kind; nil for a section of check_vpn.ini
-	tunnel    *lab.Tunnel
+	*lab.VPN
+	net  *lab.Internet
+	pair *lab.Pair // of one kind; nil for a section of check_vpn.ini
 
 	authority *lab.Authority // of the servers at a plain link
 
@@ -39,6 +36,27 @@ type place struct {
 	mends  []func() error
 	pid    int // of the plugin, once it runs
 	failed error
+}
+
+// breaker breaks a place, and has it mended after the row.
+type breaker func(*place) error
+
+// all breaks several things.
+func all(parts ...breaker) breaker {
+	return func(p *place) error {
+		for _, part := range parts {
+			if err := part(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// tool runs a command where the plugin runs, such as ip's or nft's.
+func tool(line string) breaker {
+	args := words(line)
+	return func(p *place) error { return p.Tool(args[0], args[1:]...) }
 }
 
 // undo has something done after the row.
@@ -87,53 +105,27 @@ var (
 )
 
 // connect makes a device with a peer behind it.
-func (p *place) connect(name string, peer maker, routes ...netip.Prefix) error {
+func (p *place) connect(name string, by peer, routes ...netip.Prefix) error {
 	file, err := p.OpenDevice(lab.Device{Name: name, MTU: 1400, Addrs: hostAddrs, Routes: routes})
 	if err != nil {
 		return err
 	}
 	p.Defer(file)
-	if peer == nil {
-		peer = answers
+	if by == nil {
+		by = answers
 	}
-	go serve(wire{file}, peer(p))
+	go by.serve(wire{p, file})
 	return nil
 }
 
 // write makes a file of the row.
-func (p *place) write(name string, data []byte, mode os.FileMode) error {
+func (p *place) write(name, text string, mode os.FileMode) error {
 	path := filepath.Join(p.dir, name)
-	return errors.Join(os.WriteFile(path, data, mode), os.Chmod(path, mode))
+	return errors.Join(os.WriteFile(path, []byte(text), mode), os.Chmod(path, mode))
 }
 
-// run runs a tool to its end.
-func (p *place) run(program string, args ...string) error {
-	r, err := p.Run(exec.Command(program, args...))
-	if err == nil && r.Code != 0 {
-		err = fmt.Errorf("%s %s: %s%s", program, strings.Join(args, " "), r.Stdout, r.Stderr)
-	}
-	return err
-}
-
-// closer makes something that is closed of a function.
-type closer func() error
-
-func (c closer) Close() error { return c() }
-
-// onLink does something to tun0.
-func onLink(do func(netlink.Link) error) func(*place) error {
-	return func(p *place) error {
-		return p.Do(func() error {
-			l, err := netlink.LinkByName("tun0")
-			if err != nil {
-				return err
-			}
-			return do(l)
-		})
-	}
-}
-
-// How a plugin is started.
+// starter changes how the plugin is started.
+type starter func(*place, *exec.Cmd)
 
 // asNobody starts it without any privilege.
 func asNobody(_ *place, cmd *exec.Cmd) {
@@ -141,7 +133,7 @@ func asNobody(_ *place, cmd *exec.Cmd) {
 }
 
 // inShell starts it by a shell, which first does something to itself.
-func inShell(first string) func(*place, *exec.Cmd) {
+func inShell(first string) starter {
 	return func(_ *place, cmd *exec.Cmd) {
 		cmd.Args = append([]string{"sh", "-c", first + `; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
 		cmd.Path = "/bin/sh"
@@ -149,7 +141,7 @@ func inShell(first string) func(*place, *exec.Cmd) {
 }
 
 // withEnv adds to the environment.
-func withEnv(env ...string) func(*place, *exec.Cmd) {
+func withEnv(env ...string) starter {
 	return func(p *place, cmd *exec.Cmd) {
 		for _, e := range env {
 			cmd.Env = append(cmd.Env, strings.ReplaceAll(e, "{dir}", p.dir))

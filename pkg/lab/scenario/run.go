@@ -12,9 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -40,9 +38,6 @@ type play struct {
 	over    chan struct{} // closed when it is
 }
 
-// together is how many go on at once. They mostly wait.
-const together = 8
-
 // run plays scenarios, prints them in their order, and returns how many went wrong.
 func run(out io.Writer, list []scenario, o options) (wrong int, err error) {
 	matches, err := regexp.Compile(o.only)
@@ -58,20 +53,24 @@ func run(out io.Writer, list []scenario, o options) (wrong int, err error) {
 	defer stop()
 	defer context.AfterFunc(interrupted, func() { t.close(); os.Exit(1) })()
 	var plays []*play
-	over := map[string][]*play{}
+	places := map[string][]*play{} // those of a tunnel share a place, and come one after the other
 	for number, s := range list {
 		for _, way := range s.ways() {
 			if matches.MatchString(s.name) && (o.record == "" || len(s.over) == len(each)) {
 				p := &play{scenario: s, number: number, way: way, over: make(chan struct{})}
-				plays, over[way] = append(plays, p), append(over[way], p)
+				plays = append(plays, p)
+				if way == link {
+					way = fmt.Sprint(link, number)
+				}
+				places[way] = append(places[way], p)
 			}
 		}
 	}
 	if len(plays) == 0 {
 		return 0, errors.New("there is no such scenario")
 	}
-	for way, list := range over {
-		go t.playAll(way, list)
+	for _, list := range places {
+		go t.playAll(list)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if !o.show && !o.quiet {
@@ -83,15 +82,13 @@ func run(out io.Writer, list []scenario, o options) (wrong int, err error) {
 		if len(p.wrong) > 0 {
 			wrong++
 		}
-		if o.show {
+		switch {
+		case o.show:
 			p.show(out, p.name != title)
 			title = p.name
-			continue
+		case !o.quiet:
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.2f\t\n", p.name, p.way, strings.TrimPrefix(p.program, "check_vpn_"), p.verdict, p.verdict.Took.Seconds())
 		}
-		if o.quiet {
-			continue
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.2f\t\n", p.name, p.way, strings.TrimPrefix(p.program, "check_vpn_"), p.verdict, p.verdict.seconds)
 	}
 	table.Flush()
 	for _, p := range plays {
@@ -103,46 +100,23 @@ func run(out io.Writer, list []scenario, o options) (wrong int, err error) {
 	return wrong, nil
 }
 
-func (s scenario) ways() []string {
-	if s.over == nil {
-		return []string{"link"}
-	}
-	return s.over
-}
-
-// playAll plays the scenarios of one way. Those of a tunnel share a place, and come
-// one after the other.
-func (t *tools) playAll(way string, list []*play) {
-	var p *place
-	var err error
-	if way != "link" {
-		p, err = t.place(way, nil)
-	}
+// playAll plays the scenarios of one place.
+func (t *tools) playAll(list []*play) {
+	t.slots <- struct{}{}
+	defer func() { <-t.slots }()
+	p, err := t.place(list[0])
 	for _, x := range list {
-		t.slots <- struct{}{}
-		one := func() {
-			defer func() { <-t.slots; close(x.over) }()
-			here, failed := p, err
-			if way == "link" {
-				if here, failed = t.place(way, x.peer); failed == nil {
-					defer here.Close()
-				}
-			}
-			if failed == nil {
-				failed = t.play(here, x)
-			}
-			if failed != nil {
-				x.wrong = append(x.wrong, "cannot be played: "+failed.Error())
-			}
+		failed := err
+		if failed == nil {
+			failed = t.play(p, x)
 		}
-		if way == "link" {
-			go one()
-		} else {
-			one()
+		if failed != nil {
+			x.wrong = append(x.wrong, "cannot be played: "+failed.Error())
 		}
+		close(x.over)
 	}
-	if p != nil && p.pair != nil {
-		p.pair.Close()
+	if p.close != nil {
+		p.close()
 	}
 }
 
@@ -158,32 +132,31 @@ func (t *tools) play(p *place, x *play) (err error) {
 	x.program = program
 	for i, a := range args {
 		args[i] = strings.ReplaceAll(a, "{dir}", p.dir)
-		if p.tunnel != nil {
-			args[i] = strings.ReplaceAll(args[i], "{tunnel}", p.tunnel.Interface)
+		if p.VPN != nil {
+			args[i] = strings.ReplaceAll(args[i], "{tunnel}", p.Tunnel.Interface)
 		}
 	}
-	running := make([]*process, cmp.Or(x.copies, 1))
+	running := make([]func() lab.Result, cmp.Or(x.copies, 1))
 	for i := range running {
 		if running[i], err = t.start(p, x.scenario, args); err != nil {
 			return err
 		}
 	}
 	if x.during != nil {
-		if err := x.during(p, running[0].cmd); err != nil {
+		if err := x.during(p); err != nil {
 			return err
 		}
 	}
-	for _, r := range running {
-		v := r.wait()
-		v.read()
-		recording := v.text
+	for _, wait := range running {
+		v := read(wait())
+		recording := v.Stdout
 		if strings.HasPrefix(recording, `{"format":`) && x.isTunnel() {
-			if err := t.replay(p, program, &v); err != nil {
+			if v, err = t.replay(p, program, v); err != nil {
 				return err
 			}
 		}
-		x.wrong = append(x.wrong, x.scenario.wrong(v, r.stderr.String())...)
-		if v.seconds >= x.verdict.seconds {
+		x.wrong = append(x.wrong, x.scenario.wrong(v)...)
+		if v.Took >= x.verdict.Took {
 			x.verdict = v
 		}
 		if t.record != "" && len(x.wrong) == 0 {
@@ -193,67 +166,57 @@ func (t *tools) play(p *place, x *play) (err error) {
 	return err
 }
 
-// process is a plugin that runs.
-type process struct {
-	cmd            *exec.Cmd
-	stdout, stderr bytes.Buffer
-	began          time.Time
-}
+// patience is after what time a plugin is taken to hang. The longest -t is 40 s.
+const patience = 60 * time.Second
 
-func (t *tools) start(p *place, s scenario, args []string) (*process, error) {
-	r := &process{cmd: exec.Command(filepath.Join(t.dir, s.program), args...)}
-	r.cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(p.dir, "authority.pem"), "MP_CONFIG_PATH="+t.icinga)
-	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
-	r.cmd.WaitDelay = time.Second // for rows that leave a pipe open
+// start starts a plugin, and gives what waits for its end. What never ends is killed.
+func (t *tools) start(p *place, s scenario, args []string) (wait func() lab.Result, err error) {
+	cmd := exec.Command(filepath.Join(t.dir, s.program), args...)
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(p.dir, "authority.pem"), "MP_CONFIG_PATH="+t.icinga)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.WaitDelay = time.Second // for rows that leave a pipe open
 	if s.start != nil {
-		s.start(p, r.cmd)
+		s.start(p, cmd)
 	}
 	node := p.Node
 	if s.atGateway {
-		node = p.near.Gateway
+		node = p.Near.Gateway
 	}
-	r.began = time.Now()
-	if err := node.Start(r.cmd); err != nil {
+	began := time.Now()
+	if err := node.Start(cmd); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pid = r.cmd.Process.Pid
-	return r, nil
-}
-
-// patience is after what time a plugin is taken to hang. The longest -t is 15 s.
-const patience = 60 * time.Second
-
-// wait waits for the plugin's end, and kills what never ends.
-func (r *process) wait() verdict {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { r.cmd.Process.Kill() })()
-	r.cmd.Wait()
-	return verdict{text: r.stdout.String(), code: r.cmd.ProcessState.ExitCode(), seconds: time.Since(r.began).Seconds()}
+	p.pid = cmd.Process.Pid
+	hangs := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	return func() lab.Result {
+		cmd.Wait()
+		hangs.Stop()
+		return lab.Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: cmd.ProcessState.ExitCode(), Took: time.Since(began)}
+	}, nil
 }
 
 // replay judges a recording again, for the text: the report at the recording's end
 // must say the same.
-func (t *tools) replay(p *place, program string, v *verdict) error {
-	if err := p.write("recording", []byte(v.text), 0o644); err != nil {
-		return err
+func (t *tools) replay(p *place, program string, v verdict) (verdict, error) {
+	if err := p.write("recording", v.Stdout, 0o644); err != nil {
+		return v, err
 	}
 	r, err := p.Run(exec.Command(filepath.Join(t.dir, program), "--replay="+p.dir+"/recording", "-E", "production", "--runbook", "https://docs.example.org/vpn"))
 	if err != nil {
-		return err
+		return v, err
 	}
-	text := verdict{text: r.Stdout, code: r.Code, seconds: v.seconds}
-	text.read()
+	r.Took, r.Stderr = v.Took, v.Stderr
+	text := read(r)
 	line, _, _ := strings.Cut(r.Stdout, "\n")
 	line, _, _ = strings.Cut(line, " | ")
 	_, summary, _ := strings.Cut(line, ": ")
-	if text.code != v.code || text.cause != v.cause && text.cause != "" || !strings.Contains(v.text, `"summary":"`+summary+`"`) {
-		return fmt.Errorf("replayed, it says %s, and not what the recording ends with: %.300s", r.Stdout, v.text[strings.LastIndex(strings.TrimSpace(v.text), "\n")+1:])
+	if text.Code != v.Code || text.cause != v.cause && text.cause != "" || !strings.Contains(v.Stdout, `"summary":"`+summary+`"`) {
+		return v, fmt.Errorf("replayed, it says %s, and not what the recording ends with: %.300s", r.Stdout, lastLine(v.Stdout))
 	}
-	*v = text
-	return nil
+	return text, nil
 }
 
 // whole waits until a kind of tunnel carries traffic again: some take a while to
@@ -280,7 +243,7 @@ func (p *play) show(out io.Writer, isNew bool) {
 	}
 	fmt.Fprintf(out, "\n$ %s %s\n", p.program, strings.Join(p.args, " "))
 	well := 0
-	for line := range strings.Lines(p.verdict.text) {
+	for line := range strings.Lines(p.verdict.Stdout) {
 		text, perfdata, found := strings.Cut(strings.TrimSuffix(line, "\n"), " | ")
 		switch {
 		case strings.HasPrefix(text, "[OK]"):
@@ -296,105 +259,5 @@ func (p *play) show(out io.Writer, isNew bool) {
 	if well > 0 {
 		fmt.Fprintf(out, "(and %d more, all [OK])\n", well)
 	}
-	fmt.Fprintf(out, "exit code %d after %.2f s\n", p.verdict.code, p.verdict.seconds)
-}
-
-// tools are what all places share.
-type tools struct {
-	dir    string // of the built plugins, and of the places
-	icinga string // the project's folder with check_vpn.ini
-	record string
-	slots  chan struct{}
-
-	authority *lab.Authority // that the plugins trust over a plain link
-	seven     func() (*lab.World, error)
-	world     *lab.World // once it is raised
-}
-
-// plugins are the three.
-var plugins = []string{"check_vpn_office", "check_vpn_dr", "check_vpn_licensing"}
-
-// newTools builds the plugins as `make build` does.
-func newTools(o options) (t *tools, err error) {
-	atOnce := together
-	if o.show {
-		atOnce = 3 // or the demo would show how busy the host is
-	}
-	t = &tools{record: o.record, slots: make(chan struct{}, atOnce)}
-	t.seven = sync.OnceValues(func() (w *lab.World, err error) {
-		t.world, err = lab.SevenTunnels()
-		return t.world, err
-	})
-	if t.dir, err = os.MkdirTemp("", "check-vpn-scenario-"); err != nil {
-		return nil, err
-	}
-	module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	t.icinga = filepath.Join(strings.TrimSpace(string(module)), "icinga")
-	if err == nil {
-		err = os.Chmod(t.dir, 0o755) // some plugins run as nobody
-	}
-	if err == nil {
-		t.authority, err = lab.NewAuthority()
-	}
-	if err == nil {
-		err = build(t.dir)
-	}
-	if err != nil {
-		t.close()
-	}
-	return t, err
-}
-
-func (t *tools) close() {
-	if t.world != nil {
-		t.world.Close()
-	}
-	os.RemoveAll(t.dir)
-}
-
-// place makes one: a plain link to a peer, a kind of tunnel, or a section of
-// check_vpn.ini.
-func (t *tools) place(way string, peer maker) (p *place, err error) {
-	p = &place{way: way, authority: t.authority}
-	if p.dir, err = os.MkdirTemp(t.dir, "place-"); err == nil {
-		err = os.Chmod(p.dir, 0o755)
-	}
-	if err != nil {
-		return nil, err
-	}
-	kind := slices.IndexFunc(lab.Kinds(), func(k lab.Kind) bool { return k.Name == way })
-	trusted := t.authority.PEM
-	switch {
-	case way == "link":
-		if p.Node, err = lab.NewNode(); err == nil {
-			err = p.connect("tun0", peer, behindTun0...)
-		}
-	case kind >= 0:
-		if p.pair, err = lab.NewPair(lab.Kinds()[kind]); err == nil {
-			p.Node, p.net, p.near, p.far, p.tunnel = p.pair.Near.Node, p.pair.Internet, p.pair.Near, p.pair.Far, p.pair.Tunnel
-			trusted, err = p.pair.CA(), t.whole(p)
-		}
-	default:
-		var world *lab.World
-		if world, err = t.seven(); err == nil {
-			name, environment, _ := strings.Cut(way, "-")
-			v := world.VPN(name, environment)
-			p.Node, p.net, p.near, p.far, p.tunnel = v.Near.Node, world.Internet, v.Near, v.Far, v.Tunnel
-			trusted = world.Internet.CA()
-		}
-	}
-	return p, errors.Join(err, os.WriteFile(p.dir+"/authority.pem", trusted, 0o644))
-}
-
-func build(dir string) error {
-	args := []string{"build", "-trimpath", "-o", dir + "/"}
-	for _, p := range plugins {
-		args = append(args, "checkvpn/"+p)
-	}
-	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build the plugins: %w\n%s", err, text)
-	}
-	return nil
+	fmt.Fprintf(out, "exit code %d after %.2f s\n", p.verdict.Code, p.verdict.Took.Seconds())
 }

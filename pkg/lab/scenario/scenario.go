@@ -13,11 +13,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 
+	"checkvpn/pkg/lab"
 	"checkvpn/pkg/plugin/script"
 )
 
@@ -25,29 +25,26 @@ import (
 type scenario struct {
 	name   string
 	over   []string // the ways between near and far: kinds of tunnel, or sections of check_vpn.ini; none: a plain link
-	peer   maker    // who is at the far end of a plain link; nil: answers
-	breaks func(*place) error
+	peer   peer     // who is at the far end of a plain link; nil: answers
+	breaks breaker  // nil: nothing
 
-	program   string                        // check_vpn_dr over a tunnel, each plugin in turn over a plain link
-	args      []string                      // {dir} is the place's folder
-	atGateway bool                          // the command runs at the near gateway, not at the host behind it
-	start     func(*place, *exec.Cmd)       // is odd about how the plugin is started
-	during    func(*place, *exec.Cmd) error // happens while it runs
-	copies    int                           // how many at once; 1 if it is 0
-	seconds   int                           // -t; 10 if it is 0
+	program   string   // check_vpn_dr over a tunnel, each plugin in turn over a plain link
+	args      []string // {dir} is the place's folder
+	atGateway bool     // the command runs at the near gateway, not at the host behind it
+	start     starter  // is odd about how the plugin is started
+	during    breaker  // happens while it runs
+	copies    int      // how many at once; 1 if it is 0
+	seconds   int      // -t; 10 if it is 0
 
 	want string   // a regular expression for state and cause; the state alone if nobody can read the output
 	says []string // words of the output
 	not  string   // words that it must not have
 }
 
-// The ways, beside a plain link.
-var (
-	wireguard = []string{"wireguard"}
-	ipsec     = []string{"ipsec"}
-	openvpn   = []string{"openvpn"}
-	each      = []string{"wireguard", "ipsec", "openvpn"}
-)
+// The ways between near and far, beside the sections of check_vpn.ini.
+const link = "link" // without a tunnel
+
+var each = []string{"wireguard", "ipsec", "openvpn"}
 
 // selections of the table, by name.
 var selections = []struct {
@@ -69,12 +66,10 @@ func faults() []scenario {
 	return slices.Concat(farEnds(), names(), servers(), hosts(), starts(), files(), privileges())
 }
 
-// verdict is what one run of a plugin said.
+// verdict is what one run of a plugin said, as a person reads it.
 type verdict struct {
+	lab.Result
 	state, cause string
-	text         string // all of it, as a person reads it
-	code         int
-	seconds      float64
 }
 
 func (v verdict) String() string { return strings.TrimSpace(v.state + " " + v.cause) }
@@ -86,52 +81,57 @@ var (
 
 // read finds the cause in an output. Without one a check was well, or its arguments
 // were not.
-func (v *verdict) read() {
-	v.state = "exit code " + fmt.Sprint(v.code)
-	if v.code >= 0 && v.code < len(states) {
-		v.state = states[v.code]
+func read(r lab.Result) verdict {
+	v := verdict{Result: r, state: "exit code " + fmt.Sprint(r.Code)}
+	if r.Code >= 0 && r.Code < len(states) {
+		v.state = states[r.Code]
 	}
-	lines := strings.Split(strings.TrimSpace(v.text), "\n")
 	var report struct{ Cause string }
-	switch m := causeLine.FindStringSubmatch(v.text); {
-	case v.text == "":
-	case json.Unmarshal([]byte(lines[len(lines)-1]), &report) == nil:
+	switch m := causeLine.FindStringSubmatch(r.Stdout); {
+	case r.Stdout == "":
+	case json.Unmarshal([]byte(lastLine(r.Stdout)), &report) == nil:
 		v.cause = report.Cause
 	case m != nil:
 		v.cause = m[1]
 	default:
 		v.cause = map[string]string{"OK": "up", "UNKNOWN": "misuse"}[v.state]
 	}
+	return v
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndex(text, "\n")+1:]
 }
 
 // wrong tells what is wrong with the end of a plugin.
-func (s scenario) wrong(v verdict, stderr string) (all []string) {
+func (s scenario) wrong(v verdict) (all []string) {
 	if ok, err := regexp.MatchString("^(?:"+s.want+")$", v.String()); err != nil || !ok {
 		all = append(all, "it should be "+s.want)
 	}
-	if stderr != "" {
-		all = append(all, fmt.Sprintf("on stderr: %.300q", stderr))
+	if v.Stderr != "" {
+		all = append(all, fmt.Sprintf("on stderr: %.300q", v.Stderr))
 	}
-	for line := range strings.Lines(v.text) {
-		if strings.HasPrefix(v.text, "{") && !json.Valid([]byte(line)) {
+	for line := range strings.Lines(v.Stdout) {
+		if strings.HasPrefix(v.Stdout, "{") && !json.Valid([]byte(line)) {
 			all = append(all, fmt.Sprintf("not JSON: %.300q", line))
 		}
 	}
-	if v.text != "" {
-		if err := script.Valid(v.text, v.code); err != nil {
+	if v.Stdout != "" {
+		if err := script.Valid(v.Stdout, v.Code); err != nil {
 			all = append(all, err.Error())
 		}
 	}
 	for _, words := range s.says {
-		if !strings.Contains(v.text, words) {
+		if !strings.Contains(v.Stdout, words) {
 			all = append(all, fmt.Sprintf("it does not say %q", words))
 		}
 	}
-	if s.not != "" && strings.Contains(v.text, s.not) {
+	if s.not != "" && strings.Contains(v.Stdout, s.not) {
 		all = append(all, fmt.Sprintf("it says %q", s.not))
 	}
 	if all != nil {
-		all = append(all, fmt.Sprintf("%.500s", v.text))
+		all = append(all, fmt.Sprintf("%.500s", v.Stdout))
 	}
 	return all
 }
@@ -158,19 +158,61 @@ func (s scenario) but(want string, says ...string) scenario {
 }
 
 // when is the row in a place where something is broken, from one with another peer.
-func (s scenario) when(breaks ...func(*place) error) scenario {
+func (s scenario) when(breaks ...breaker) scenario {
 	s.breaks = all(breaks...)
 	return s
 }
 
-func (s scenario) from(peer maker) scenario {
+func (s scenario) from(peer peer) scenario {
 	s.peer = peer
 	return s
 }
 
 // as is the row with something odd about how the plugin is started.
-func (s scenario) as(start func(*place, *exec.Cmd)) scenario {
+func (s scenario) as(start starter) scenario {
 	s.start = start
+	return s
+}
+
+// without is the row whose output must not have these words.
+func (s scenario) without(words string) scenario {
+	s.not = words
+	return s
+}
+
+// with is the row with more arguments.
+func (s scenario) with(args ...string) scenario {
+	s.args = slices.Concat(s.args, args)
+	return s
+}
+
+// times is the row with so many plugins at once.
+func (s scenario) times(copies int) scenario {
+	s.copies = copies
+	return s
+}
+
+// by is the row of another plugin.
+func (s scenario) by(program string) scenario {
+	s.program = program
+	return s
+}
+
+// across is the row over these ways.
+func (s scenario) across(ways ...string) scenario {
+	s.over = ways
+	return s
+}
+
+// nearGateway is the row with the plugin there.
+func (s scenario) nearGateway() scenario {
+	s.atGateway = true
+	return s
+}
+
+// while is the row where something happens while the plugin runs.
+func (s scenario) while(does breaker) scenario {
+	s.during = does
 	return s
 }
 
@@ -178,18 +220,6 @@ func (s scenario) as(start func(*place, *exec.Cmd)) scenario {
 func (s scenario) within(seconds int) scenario {
 	s.seconds = seconds
 	return s
-}
-
-// all breaks several things.
-func all(parts ...func(*place) error) func(*place) error {
-	return func(p *place) error {
-		for _, part := range parts {
-			if err := part(p); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 }
 
 // words cuts a line of arguments.
@@ -211,6 +241,14 @@ func (s scenario) command(number int) (program string, args []string) {
 		program = s.program
 	}
 	return program, append(args, s.args...)
+}
+
+// ways are over, or a plain link.
+func (s scenario) ways() []string {
+	if s.over == nil {
+		return []string{link}
+	}
+	return s.over
 }
 
 func (s scenario) isTunnel() bool { return s.over != nil && slices.Contains(each, s.over[0]) }

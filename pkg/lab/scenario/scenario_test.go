@@ -50,20 +50,22 @@ func TestDemo(t *testing.T) {
 
 // TestWrong: a run that goes wrong is told.
 func TestWrong(t *testing.T) {
-	v := verdict{text: "WARNING: office VPN degraded: x\nCause: degraded\n", code: 1}
-	v.read()
-	if right := up("").but("WARNING degraded", "office").wrong(v, ""); right != nil {
+	said := lab.Result{Stdout: "WARNING: office VPN degraded: x\nCause: degraded\n", Code: 1}
+	v := read(said)
+	if right := up("").but("WARNING degraded", "office").wrong(v); right != nil {
 		t.Errorf("a right one: %q", right)
 	}
+	noisy := v
+	noisy.Stderr = "panic"
 	secret := up("").but(".*")
 	secret.not = "office"
 	for name, wrong := range map[string][]string{
-		"another cause":  up("").wrong(v, ""),
-		"a part of it":   up("").but("WARNING degrade").wrong(v, ""),
-		"words missing":  up("").but(".*", "nothing").wrong(v, ""),
-		"words too many": secret.wrong(v, ""),
-		"stderr":         up("").but(".*").wrong(v, "panic"),
-		"no newline":     up("").but(".*").wrong(verdict{text: "OK: x"}, ""),
+		"another cause":  up("").wrong(v),
+		"a part of it":   up("").but("WARNING degrade").wrong(v),
+		"words missing":  up("").but(".*", "nothing").wrong(v),
+		"words too many": secret.wrong(v),
+		"stderr":         up("").but(".*").wrong(noisy),
+		"no newline":     up("").but(".*").wrong(read(lab.Result{Stdout: "OK: x"})),
 	} {
 		if len(wrong) == 0 {
 			t.Errorf("%s is not told", name)

@@ -65,7 +65,7 @@ func bomb() string {
 }
 
 // onPort runs a server on loopback, by IPv4 and IPv6.
-func onPort(port string, serve func(net.Conn)) func(*place) error {
+func onPort(port string, serve func(net.Conn)) breaker {
 	return func(p *place) error {
 		if err := p.Listen("127.0.0.1:"+port, serve); err != nil {
 			return err
@@ -75,7 +75,7 @@ func onPort(port string, serve func(net.Conn)) func(*place) error {
 }
 
 // pageOver serves a page over TLS with a certificate for 127.0.0.1, after a change.
-func pageOver(change func(*x509.Certificate)) func(*place) error {
+func pageOver(change func(*x509.Certificate)) breaker {
 	return func(p *place) error {
 		c, err := p.authority.Issue(func(t *x509.Certificate) {
 			t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
@@ -108,10 +108,6 @@ func servers() []scenario {
 	secure := func(name string, change func(*x509.Certificate), says string) scenario {
 		return refused("TLS "+name, "443", "https://127.0.0.1/", nil, says).when(pageOver(change))
 	}
-	listed := web("redirect to another host, listed", redirect("http://127.0.0.2:9/")).but("OK up")
-	listed.args = append(listed.args, "--http-status", "302")
-	secret := misuse("credentials in a URL", "credentials", words("-H web=https://user:geheim@127.0.0.1/")...)
-	secret.not = "geheim"
 	return []scenario{
 		down("TCP refused, IPv6", words("-H tcp://[::1]:5432")...).but("CRITICAL refused", "connection refused"),
 		up("TCP accepted and reset", words("-H tcp://[::1]:5432")...).when(onPort("5432", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })),
@@ -124,7 +120,8 @@ func servers() []scenario {
 		web("redirected to credentials", redirect("http://user:secret@127.0.0.1:9/"), "refused"),
 		web("redirected to hostile words", redirect("http://127.0.0.1/\x1b[31m|<b>\xff")),
 		web("by a proxy of the environment", page).but("OK up").as(withEnv("http_proxy=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9", "ALL_PROXY=socks5://127.0.0.1:9")),
-		listed, secret,
+		web("redirect to another host, listed", redirect("http://127.0.0.2:9/")).with("--http-status", "302").but("OK up"),
+		misuse("credentials in a URL", "credentials", words("-H web=https://user:geheim@127.0.0.1/")...).without("geheim"),
 
 		secure("as it should be", good, "").but("OK up"),
 		secure("signed by nobody who is known", good, "unknown authority").as(withEnv("SSL_CERT_FILE=/nowhere", "SSL_CERT_DIR=/nowhere")),
@@ -138,7 +135,7 @@ func servers() []scenario {
 }
 
 // resolver runs a name server at the address that programs ask there.
-func resolver(s lab.NameServer) func(*place) error {
+func resolver(s lab.NameServer) breaker {
 	return func(p *place) error {
 		at := lab.Addrs("127.0.0.1")[0]
 		if _, err := p.ServeNames(at, s); err != nil {
@@ -168,10 +165,6 @@ func names() []scenario {
 	broken := func(name string, s lab.NameServer, says ...string) scenario {
 		return down("resolver "+name, "-H", "a.example").but("CRITICAL resolver-down", says...).when(resolver(s)).within(3)
 	}
-	twenty := broken("silent, and twenty names", lab.SilentNames, silent)
-	twenty.args = targets(20, "m%d.example")
-	beside := broken("silent, and an address besides", lab.SilentNames).but("WARNING partial")
-	beside.args = append(beside.args, one...)
 	return []scenario{
 		broken("silent", lab.SilentNames, silent),
 		broken("failing", lab.Names(func(m *dnsmessage.Message) { m.RCode = dnsmessage.RCodeServerFailure }), refuses),
@@ -181,7 +174,8 @@ func names() []scenario {
 			lab.AddAddresses(m, m.Questions[0].Name, lab.Addrs("10.2.0.1")...)
 			m.ID++
 		}), silent),
-		twenty, beside,
+		down("resolver silent, and twenty names", targets(20, "m%d.example")...).but("CRITICAL resolver-down", silent).when(resolver(lab.SilentNames)).within(3),
+		broken("silent, and an address besides", lab.SilentNames).with(one...).but("WARNING partial"),
 		down("no resolver at all", "-H", "a.example").but("CRITICAL resolver-down", refuses),
 		up("resolver answers with a dead IPv6 and a good IPv4 address", "-H", "a.example").when(resolver(addresses("fd00:2:9::1", "10.2.0.1"))),
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // toFile has the plugin print into a file.
-func toFile(name string) func(*place, *exec.Cmd) {
+func toFile(name string) starter {
 	return func(p *place, cmd *exec.Cmd) {
 		file, err := os.OpenFile(name, os.O_WRONLY, 0)
 		p.note(err)
@@ -24,7 +24,7 @@ func toFile(name string) func(*place, *exec.Cmd) {
 
 // toPipe has the plugin print into a pipe that is full already. A reader takes it
 // out as it likes; without one nobody does.
-func toPipe(reader func(*os.File)) func(*place, *exec.Cmd) {
+func toPipe(reader func(*os.File)) starter {
 	return func(p *place, cmd *exec.Cmd) {
 		r, w, err := os.Pipe()
 		p.note(err)
@@ -53,12 +53,12 @@ func slowly(r *os.File) {
 }
 
 // signalled sends the plugin a signal.
-func signalled(s syscall.Signal) func(*place) error {
+func signalled(s syscall.Signal) breaker {
 	return func(p *place) error { return syscall.Kill(p.process(), s) }
 }
 
 // stopped has the plugin not run for a while.
-func stopped(d time.Duration) func(*place) error {
+func stopped(d time.Duration) breaker {
 	return all(signalled(syscall.SIGSTOP), func(p *place) error {
 		time.AfterFunc(d, func() { p.note(signalled(syscall.SIGCONT)(p)) })
 		return nil
@@ -68,17 +68,16 @@ func stopped(d time.Duration) func(*place) error {
 // starts are callers that start a plugin oddly, do not read what it prints, or
 // interrupt it.
 func starts() (list []scenario) {
-	mute := func(name string, start func(*place, *exec.Cmd), args ...string) []scenario {
-		well := up("stdout "+name, append(args, one...)...).as(start)
-		dead := down("stdout "+name+", a dead tunnel", append(args, one...)...).as(start).from(nobody)
+	mute := func(name string, start starter, args ...string) []scenario {
+		seconds := 10
 		if strings.Contains(name, "nobody reads") { // which ends by -t
-			well.seconds, dead.seconds = 5, 5
+			seconds = 5
 		}
-		return []scenario{well.but("OK"), dead.but("CRITICAL")}
+		well := up("stdout "+name, args...).with(one...).as(start).within(seconds)
+		return []scenario{well.but("OK"), down(well.name+", a dead tunnel", well.args...).as(start).within(seconds).from(nobody).but("CRITICAL")}
 	}
-	events := up("events, then the report", append(words("-o events"), one...)...)
-	events.says = []string{`{"format":"check_vpn events"`, `{"state":"OK"`}
-	list = append(list, events,
+	list = append(list,
+		up("events, then the report", words("-o events")...).with(one...).but("OK up", `{"format":"check_vpn events"`, `{"state":"OK"`),
 		up("stdout a pipe that is read slowly", one...).as(toPipe(slowly)).but("OK"),
 		up("stdin closed", one...).as(inShell("exec <&-")),
 		up("stdin full of text", one...).as(func(_ *place, cmd *exec.Cmd) { cmd.Stdin = strings.NewReader(strings.Repeat("x", 1<<20)) }))
