@@ -95,7 +95,7 @@ test: tools build ## run every check and test; installs what they need
 	go test -count=1 -p 2 -timeout 20m $(OTHERS)
 
 # What needs no root, no tunnel and no daemon, and so no package but Go.
-QUICK = $(filter-out checkvpn/icinga checkvpn/pkg/lab% checkvpn/pkg/probe,$(shell go list ./...))
+QUICK = $(filter-out checkvpn/icinga checkvpn/pkg/lab% checkvpn/pkg/manual/documents checkvpn/pkg/probe,$(shell go list ./...))
 
 quick: ## run the unit tests, the scripts and the recordings, in less than a minute
 	go vet $(QUICK)
