@@ -142,7 +142,7 @@ NEXT_PACKAGES := icinga2-bin,icinga2-common,monitoring-plugins-basic
 
 test-next: PACKAGES += debootstrap
 test-next: tools ## load the configuration in the Icinga 2 of Debian trixie, which it installs into bin/
-	test -f $(NEXT)/complete || { rm -rf $(NEXT) && debootstrap --variant=minbase --include=$(NEXT_PACKAGES) trixie $(NEXT) \
+	test -f $(NEXT)/complete || { rm -rf $(NEXT) && mkdir -p bin && debootstrap --variant=minbase --include=$(NEXT_PACKAGES) trixie $(NEXT) \
 	"$$(apt-get indextargets --format '$$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)" && touch $(NEXT)/complete; }
 	go vet -tags next ./icinga
 	go test -tags next -count=1 -run TestNext -v ./icinga -next $(abspath $(NEXT))

@@ -36,7 +36,7 @@ func TestNext(t *testing.T) {
 	for _, plugin := range files(t, plugins+"/*") {
 		copyTo(t, plugin, filepath.Join(*next, "usr/lib/nagios/plugins"))
 	}
-	out, err = inNext("root", "icinga2", "daemon", "-C").CombinedOutput()
+	out, err = inNext("root", "env", "TZ=Europe/London", "icinga2", "daemon", "-C").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -51,7 +51,7 @@ func TestNext(t *testing.T) {
 		if err := os.WriteFile(path, []byte(read(t, file)+"nothing_of_that_name()\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		out, err := inNext("root", "icinga2", "daemon", "-C").CombinedOutput()
+		out, err := inNext("root", "env", "TZ=Europe/London", "icinga2", "daemon", "-C").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), file) {
 			t.Errorf("%s is not read: %v\n%s", file, err, out)
 		}

@@ -103,7 +103,7 @@ func (p webPage) check(t *testing.T, now checked, loss string) {
 	if want := ballsFor(now.Result.Output); trimmed(p.output) != want {
 		t.Errorf("the page has\n%s\nwant\n%s", trimmed(p.output), want)
 	}
-	if strings.Count(p.output, ball) < 10 || strings.Contains(p.output, "[") {
+	if strings.Count(p.output, ball) < 5 || strings.Contains(p.output, "[") {
 		t.Errorf("%d balls", strings.Count(p.output, ball))
 	}
 	for _, datum := range now.Result.Perfdata {

@@ -34,9 +34,11 @@ const (
 // TLS is work, which must not keep the answers of others waiting.
 //
 // And it collects garbage from 16 MB on, not from 4: a check of a hundred targets
-// makes about 4 MB of it, and then ends.
+// makes about 4 MB of it, and then ends. One of a thousand would hold 15 MB for nothing.
 func (p *plan) spareProcessors() {
-	debug.SetGCPercent(400)
+	if len(p.Targets) <= 300 {
+		debug.SetGCPercent(400)
+	}
 	if !slices.ContainsFunc(p.Targets, func(t vpn.Target) bool { return t.Endpoint.Scheme == vpn.HTTPS }) {
 		runtime.GOMAXPROCS(1)
 	}
