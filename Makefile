@@ -158,7 +158,7 @@ record: tools ## record an outage of each cause and kind of tunnel, for pkg/vpn/
 	go run ./pkg/lab/scenario -record pkg/vpn/testdata verdicts
 
 false-alarms: build ## count the false alarms over a lossy tunnel, beside check_icmp
-	go run ./pkg/lab/falsealarms
+	go run ./pkg/lab/bench -false-alarms 3000
 
 odds: ## simulate up to 200,000 checks of each kind, and print how often they are right; ODDS=0.1 does a tenth
 	go test ./pkg/vpn -count=1 -run '^TestOdds$$' -v -timeout 2h -odds $(ODDS)
@@ -174,13 +174,12 @@ faults: tools ## show the plugins faults and hostile far ends, and print what th
 ODDS     := 1
 FUZZTIME := 30s
 
-fuzz: ## run each fuzz target for FUZZTIME, and 2,000 random argument lists
+fuzz: ## run each fuzz target for FUZZTIME
 	@set -e; for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
 	for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
 	echo "$$file $$target"; \
 	go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
 	done; done
-	go run ./pkg/lab/scenario -random 2000
 
 vuln: ## look for known vulnerabilities; needs https://vuln.go.dev
 	go tool -modfile=.tools/go.mod govulncheck ./...

@@ -107,7 +107,7 @@ func TestCompany(t *testing.T) {
 		Machines:     []lab.Machine{{Name: "db", Addrs: lab.Addrs("10.6.0.10", "fd00:6::10"), TCP: []uint16{5432}}},
 	})
 	must(err)
-	_, err = i.WireGuard(near, far)
+	_, err = lab.WireGuard.Raise(i, near, far)
 	must(err)
 
 	n := newIcinga2(t, "readme", near.Node, 5665, nil)

@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"checkvpn/icinga"
 	"checkvpn/pkg/lab"
 )
 
 // seven raises the seven tunnels for one test.
 func seven(t *testing.T) *lab.World {
 	t.Helper()
-	w, err := lab.SevenTunnels()
+	w, err := icinga.SevenTunnels()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func newWorld(t *testing.T, outages []*outage) *world {
 			Machines:     o.machines(),
 		})
 		must(err)
-		_, err = i.WireGuard(w.near, o.far)
+		_, err = lab.WireGuard.Raise(i, w.near, o.far)
 		must(err)
 	}
 	return w

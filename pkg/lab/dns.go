@@ -3,6 +3,7 @@ package lab
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,12 +33,20 @@ func Names(change func(*dnsmessage.Message)) NameServer {
 	}
 }
 
-// Zone leads from names, without a final dot, to addresses; other names do not
-// exist.
-func Zone(records map[string][]netip.Addr) NameServer {
+// Zone leads from the names of these sites' machines to their addresses; other names
+// do not exist.
+func Zone(sites []SiteConfig) NameServer {
+	records := map[string][]netip.Addr{}
+	for _, s := range sites {
+		for _, m := range s.Machines {
+			for _, name := range slices.Concat(m.Names, m.Aliases) {
+				records[name+"."] = m.Addrs
+			}
+		}
+	}
 	return Names(func(m *dnsmessage.Message) {
 		q := m.Questions[0]
-		addresses, known := records[strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))]
+		addresses, known := records[strings.ToLower(q.Name.String())]
 		if !known {
 			m.RCode = dnsmessage.RCodeNameError
 		}

@@ -6,7 +6,7 @@
 // a gateway on that internet, machines behind it and, where wanted, a host
 // inside where the checks run. A [Tunnel] joins two gateways; there
 // are several [Kinds]. [NewPair] raises one of a kind between two sites, and
-// [SevenTunnels] the seven that the checks are for.
+// [NewWorld] as many as are described.
 //
 // The networks are made by ip(8), and packets pass in user space: the kernel needs
 // no module but those of TUN and of virtual cables. Everything lives in one process

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -36,7 +37,12 @@ func NewInternet() (*Internet, error) {
 func (i *Internet) CA() []byte { return i.authority.PEM }
 
 // Set changes the conditions for packets from one site to another, one way.
-func (i *Internet) Set(from, to *Site, c Conditions) { i.path(from, to).set(c) }
+func (i *Internet) Set(from, to *Site, c Conditions) {
+	p := i.path(from, to)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conditions, p.sent = c, 0
+}
 
 // SetBoth changes the conditions between two sites, both ways. A delay counts
 // each way.
@@ -72,12 +78,8 @@ func (i *Internet) Close() error {
 
 // connect adds a site and begins to read its packets.
 func (i *Internet) connect(s *Site) {
-	i.lead(s, append(single(s.Public...), single(s.HostPublic...)...))
-	for _, n := range s.Networks {
-		if !n.Addr().IsPrivate() {
-			i.lead(s, []netip.Prefix{n})
-		}
-	}
+	networks := slices.DeleteFunc(slices.Clone(s.Networks), func(n netip.Prefix) bool { return n.Addr().IsPrivate() })
+	i.lead(s, slices.Concat(single(s.Public...), single(s.HostPublic...), networks))
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.sites = append(i.sites, s)
@@ -126,7 +128,7 @@ func (i *Internet) path(from, to *Site) *path {
 	key := [2]*Site{from, to}
 	p := i.paths[key]
 	if p == nil {
-		p = newPath(from, to)
+		p = &path{from: from, to: to, queue: make(chan underway, 4096)}
 		i.paths[key] = p
 		go p.deliver()
 	}

@@ -13,24 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IPsec makes an IPsec tunnel between the gateways of two sites with
-// strongSwan (IKEv2, ESP over UDP in user space) and returns when it stands.
-//
-// The near gateway keeps the tunnel up: it notices in some five seconds that
-// the far one is dead, and asks for it until it is back. A gateway can have one.
-func (i *Internet) IPsec(near, far *Site) (*Tunnel, error) {
-	a, b, err := sides(near, far)
-	if err != nil {
-		return nil, err
-	}
+// IPsec is strongSwan's (IKEv2, ESP over UDP in user space). The near gateway keeps
+// the tunnel up: it notices in some five seconds that the far one is dead, and asks
+// for it until it is back. A gateway can have one.
+var IPsec = Kind{"ipsec", func(near, far side) (end, end, error) {
 	secret := rand.Text()
-	nearEnd, farEnd := &ipsecEnd{side: a, secret: secret}, &ipsecEnd{side: b, secret: secret}
-	t, err := i.add("IPsec", &Tunnel{Near: near, Far: far, near: nearEnd, far: farEnd})
-	if err == nil {
-		t.Interface = nearEnd.name
-	}
-	return t, err
-}
+	return &ipsecEnd{side: near, secret: secret}, &ipsecEnd{side: far, secret: secret}, nil
+}}
 
 // ipsecEnd is a strongSwan daemon, charon. Its /run and its configuration are in
 // memory, in a file system view of its own, at their usual paths: the AppArmor
@@ -38,10 +27,12 @@ func (i *Internet) IPsec(near, far *Site) (*Tunnel, error) {
 type ipsecEnd struct {
 	side
 	secret string // both ends have the same
-	name   string // of its TUN device
+	device string // the TUN device
 	node   *Node  // the gateway, in that view; nil while down
 	charon *daemon
 }
+
+func (e *ipsecEnd) name() string { return e.device }
 
 func (e *ipsecEnd) start() (err error) {
 	if e.node, err = e.site.Gateway.another(); err != nil {
@@ -61,8 +52,8 @@ func (e *ipsecEnd) start() (err error) {
 		return errors.New("another tunnel of the gateway's has the port for IKE")
 	}
 	_, after, _ := strings.Cut(e.charon.log(), "created TUN device: ")
-	e.name, _, _ = strings.Cut(after, "\n")
-	if err := e.site.Gateway.ip(raise(e.name, 1400)); err != nil {
+	e.device, _, _ = strings.Cut(after, "\n")
+	if err := e.site.Gateway.ip(raise(e.device, 1400)); err != nil {
 		return err
 	}
 	if err := e.swanctl("--load-all", "--noprompt"); err != nil || !e.asks {

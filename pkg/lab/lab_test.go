@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"checkvpn/icinga"
 	"checkvpn/pkg/lab"
 )
 
@@ -124,14 +125,14 @@ func TestKinds(t *testing.T) {
 }
 
 func TestSevenTunnels(t *testing.T) {
-	w, err := lab.SevenTunnels()
+	w, err := icinga.SevenTunnels()
 	must(t, err)
 	defer w.Close()
 	if len(w.VPNs) != 7 || w.VPN(lab.DR, "nowhere") != nil {
 		t.Errorf("%d tunnels", len(w.VPNs))
 	}
 	for _, v := range w.VPNs {
-		all := []string{v.NearGateway.String(), v.Peer.String()}
+		all := []string{v.Near.GatewayAddrs[0].String(), v.Far.Public[0].String()}
 		for _, m := range v.Far.Machines {
 			for _, a := range m.Addrs {
 				all = append(all, a.String())
@@ -152,7 +153,7 @@ func TestSevenTunnels(t *testing.T) {
 }
 
 func TestProgram(t *testing.T) {
-	p := newPair(t, lab.Kinds()[0])
+	p := newPair(t, lab.WireGuard)
 	if _, err := p.Near.Run(exec.Command("/no/such/program")); err == nil {
 		t.Error("no error for a program that does not exist")
 	}

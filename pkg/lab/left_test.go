@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"checkvpn/icinga"
 	"checkvpn/pkg/lab"
 )
 
@@ -20,7 +21,7 @@ const patience = 20 * time.Second
 
 func TestNothingIsLeft(t *testing.T) {
 	upAndDown := func() {
-		w, err := lab.SevenTunnels()
+		w, err := icinga.SevenTunnels()
 		must(t, err)
 		mustAnswer(t, w.VPN(lab.Office, "").Near.Node, "10.3.0.20")
 		must(t, w.Close())

@@ -15,48 +15,36 @@ import (
 // Machine is something behind a gateway that answers pings, and whatever else
 // is listed. It has no namespace of its own: its addresses are the gateway's.
 type Machine struct {
-	Name  string
-	Group string
-	Addrs []netip.Addr
-	Names []string // in the DNS, and in the certificate
+	Name    string
+	Group   string
+	Addrs   []netip.Addr
+	Names   []string // in the DNS, and in the certificate
+	Aliases []string // in the DNS alone
 
 	TCP         []uint16 // ports that accept connections, and close them
 	HTTP, HTTPS []uint16 // ports that serve a page
 }
 
-// state is how a machine behaves.
-type state int
-
-const (
-	silent state = iota
-	alive
-	rejecting
-)
-
 type machine struct {
 	Machine
-	state   state
+	alive   bool
 	servers []io.Closer
 }
 
 // StopMachine makes a machine silent, as if it had no power.
-func (s *Site) StopMachine(name string) error { return s.turn(silent, name, "") }
-
-// RejectMachine makes the gateway answer for a machine that it is
-// administratively prohibited, as a firewall does.
-func (s *Site) RejectMachine(name string) error { return s.turn(rejecting, name, "") }
+func (s *Site) StopMachine(name string) error { return s.turn(false, name, "") }
 
 // StartMachine makes a machine answer again.
-func (s *Site) StartMachine(name string) error { return s.turn(alive, name, "") }
+func (s *Site) StartMachine(name string) error { return s.turn(true, name, "") }
 
 // StopGroup makes all machines of a group silent.
-func (s *Site) StopGroup(group string) error { return s.turn(silent, "", group) }
+func (s *Site) StopGroup(group string) error { return s.turn(false, "", group) }
 
 // StartGroup makes all machines of a group answer again.
-func (s *Site) StartGroup(group string) error { return s.turn(alive, "", group) }
+func (s *Site) StartGroup(group string) error { return s.turn(true, "", group) }
 
-// turn changes the state of the machine of a name, or of those of a group.
-func (s *Site) turn(to state, name, group string) error {
+// turn starts or stops the machine of a name, or those of a group.
+func (s *Site) turn(on bool, name, group string) error {
 	var found []*machine
 	for _, m := range s.machines {
 		if m.Name == name || group != "" && m.Group == group {
@@ -66,44 +54,34 @@ func (s *Site) turn(to state, name, group string) error {
 	if found == nil {
 		return fmt.Errorf("site %s: no machine or group %s%s", s.Name, name, group)
 	}
-	return s.become(to, found)
+	return s.power(on, found)
 }
 
-// become ends these machines' state and begins another. Addresses go before the
-// servers: nobody may hear them close.
-func (s *Site) become(to state, machines []*machine) error {
+// power starts or stops these machines. Addresses go before the servers: nobody may
+// hear them close.
+func (s *Site) power(on bool, machines []*machine) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	machines = slices.DeleteFunc(slices.Clone(machines), func(m *machine) bool { return m.state == to })
+	machines = slices.DeleteFunc(slices.Clone(machines), func(m *machine) bool { return m.alive == on })
+	verb := map[bool]string{true: "add", false: "del"}[on]
 	var commands []string
 	for _, m := range machines {
-		commands = append(append(commands, m.state.ip("del", m.Addrs)...), to.ip("add", m.Addrs)...)
+		for _, a := range m.Addrs {
+			commands = append(commands, address(verb, a, "lo"))
+		}
 	}
 	if err := s.Gateway.ip(commands...); err != nil {
 		return err
 	}
 	for _, m := range machines {
 		m.hangUp()
-		if m.state = to; to == alive {
+		if m.alive = on; on {
 			if err := s.Gateway.Do(func() error { return m.listen(s.internet.authority) }); err != nil {
 				return fmt.Errorf("machine %s: %w", m.Name, err)
 			}
 		}
 	}
 	return nil
-}
-
-// ip are ip's commands that "add" or "del" a state of these addresses.
-func (s state) ip(verb string, addresses []netip.Addr) (commands []string) {
-	for _, a := range addresses {
-		switch s {
-		case alive:
-			commands = append(commands, address(verb, a, "lo"))
-		case rejecting:
-			commands = append(commands, fmt.Sprintf("route %s prohibit %s", verb, a))
-		}
-	}
-	return commands
 }
 
 // listen opens the machine's ports, in the calling thread's namespace.

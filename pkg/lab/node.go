@@ -213,8 +213,7 @@ func (n *Node) Run(cmd *exec.Cmd) (Result, error) {
 	}
 	err := cmd.Wait()
 	r := Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode(), time.Since(start)}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = nil
 	}
 	return r, err
@@ -229,14 +228,12 @@ func (n *Node) Tool(program string, args ...string) error {
 	return err
 }
 
-// SetResolver sets the name servers of programs started at the node. Without
-// any, names do not resolve.
-func (n *Node) SetResolver(servers ...netip.Addr) error {
-	var conf strings.Builder
-	for _, s := range servers {
-		conf.WriteString("nameserver " + s.String() + "\n")
-	}
-	return n.inShell(func() error { return os.WriteFile("/etc/resolv.conf", []byte(conf.String()), 0o644) })
+// SetResolver sets the name server of programs started at the node. Without one,
+// names do not resolve.
+func (n *Node) SetResolver(server netip.Addr) error {
+	return n.inShell(func() error {
+		return os.WriteFile("/etc/resolv.conf", []byte("nameserver "+server.String()+"\n"), 0o644)
+	})
 }
 
 // inShell runs f on the thread that starts the node's programs.

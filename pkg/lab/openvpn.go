@@ -3,6 +3,7 @@ package lab
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -11,25 +12,13 @@ import (
 
 const openVPNPort = 1194
 
-// OpenVPN makes an OpenVPN tunnel between the gateways of two sites (TLS over
-// UDP) and returns when it stands.
-//
-// Interface and routes stay while the tunnel is dead. The near gateway notices
-// in six seconds and asks for the far one until it is back.
-func (i *Internet) OpenVPN(near, far *Site) (*Tunnel, error) {
-	a, b, err := sides(near, far)
-	if err != nil {
-		return nil, err
-	}
-	nearEnd, farEnd := &openVPNEnd{side: a}, &openVPNEnd{side: b}
-	nearEnd.peer, farEnd.peer = farEnd, nearEnd
-	for _, e := range []*openVPNEnd{nearEnd, farEnd} {
-		if err := e.newIdentity(); err != nil {
-			return nil, err
-		}
-	}
-	return i.add("OpenVPN", &Tunnel{Near: near, Far: far, Interface: nearEnd.name(), near: nearEnd, far: farEnd})
-}
+// OpenVPN is TLS over UDP. Interface and routes stay while the tunnel is dead. The
+// near gateway notices in six seconds and asks for the far one until it is back.
+var OpenVPN = Kind{"openvpn", func(near, far side) (end, end, error) {
+	a, b := &openVPNEnd{side: near}, &openVPNEnd{side: far}
+	a.peer, b.peer = b, a
+	return a, b, errors.Join(a.newIdentity(), b.newIdentity())
+}}
 
 type openVPNEnd struct {
 	side
@@ -65,13 +54,11 @@ func (e *openVPNEnd) start() (err error) {
 	if e.daemon, err = newDaemon(e.site.Gateway, cmd); err != nil {
 		return err
 	}
+	const ready = "Initialization Sequence Completed"
 	if !e.asks {
 		err = e.daemon.await("link remote", 0, handshake)
-	} else {
-		const ready = "Initialization Sequence Completed"
-		if err = e.daemon.await(ready, 0, handshake); err == nil {
-			err = e.peer.daemon.await(ready, 0, 2*time.Second)
-		}
+	} else if err = e.daemon.await(ready, 0, handshake); err == nil {
+		err = e.peer.daemon.await(ready, 0, 2*time.Second)
 	}
 	if err != nil {
 		return err

@@ -1,18 +1,13 @@
 package lab
 
-import (
-	"errors"
-	"fmt"
-	"net/netip"
-)
+import "fmt"
 
 // Pair is the small world: a near site with a host where the checks run, a far
 // site with fourteen machines in three groups, a tunnel of one kind between them,
 // and a web site beside.
 type Pair struct {
-	*Internet
+	*World
 	*VPN
-	WWW *Site
 }
 
 // Addresses of the pair. The far machines are a1 to a5, b1 to b5 and c1 to c4, at
@@ -27,25 +22,6 @@ const (
 // NewPair raises it. Without a kind of tunnel the two sites have nothing but the
 // internet between them, which leads to the far 198.18.0.0/16 (RFC 2544) alone.
 func NewPair(k Kind) (*Pair, error) {
-	i, err := NewInternet()
-	if err != nil {
-		return nil, err
-	}
-	p := &Pair{Internet: i}
-	if err := p.raise(k); err != nil {
-		return nil, errors.Join(err, i.Close())
-	}
-	return p, nil
-}
-
-func (p *Pair) raise(k Kind) (err error) {
-	www := Addrs(PairWWW)
-	if p.WWW, err = p.AddSite(SiteConfig{
-		Name: "www", Public: Addrs("203.0.113.81"), Networks: single(www...),
-		Machines: []Machine{{Name: "www", Addrs: www, Names: []string{"www.example"}, HTTP: []uint16{80}, HTTPS: []uint16{443}}},
-	}); err != nil {
-		return err
-	}
 	near := SiteConfig{
 		Name: "near", Public: Addrs("192.0.2.1", "2001:db8:1::1"),
 		Networks:     Prefixes("10.1.0.0/24", "fd00:1::/64"),
@@ -59,18 +35,16 @@ func (p *Pair) raise(k Kind) (err error) {
 		GatewayAddrs: Addrs("10.2.0.254", "fd00:2::254"),
 		Machines:     PairMachines(),
 	}
-	if k.Raise == nil {
+	if k.ends == nil {
 		far.Networks = Prefixes("198.18.0.0/16")
 	}
-	records := map[string][]netip.Addr{"www.example": www, "alias.example": www}
-	for _, m := range far.Machines {
-		records[m.Names[0]] = m.Addrs[:1]
+	www := WebSite("www.example", Addrs(PairWWW)...)
+	www.Machines[0].Aliases = []string{"alias.example"}
+	w, err := NewWorld(k, www, Group{near, []SiteConfig{far}})
+	if err != nil {
+		return nil, err
 	}
-	vpns, err := p.join(k, near, Zone(records), farEnd{SiteConfig: far})
-	if err == nil {
-		p.VPN = vpns[0]
-	}
-	return err
+	return &Pair{w, w.VPNs[0]}, nil
 }
 
 // PairMachines are the fourteen of the far site.

@@ -45,16 +45,6 @@ type underway struct {
 	due    time.Time
 }
 
-func newPath(from, to *Site) *path {
-	return &path{from: from, to: to, queue: make(chan underway, 4096)}
-}
-
-func (p *path) set(c Conditions) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.conditions, p.sent = c, 0
-}
-
 // relay are the internet's own addresses: where its ICMP errors come from.
 var relay = Addrs("192.0.2.254", "2001:db8::fe")
 

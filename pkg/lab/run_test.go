@@ -3,7 +3,6 @@ package lab_test
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -53,9 +52,9 @@ func skip(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// asNobody starts this binary as an ordinary user for whom /dev/net/tun has these
-// permissions, whatever they are on this machine, and gives what it says.
-func asNobody(t *testing.T, permissions, task string, args ...string) (*exec.Cmd, *bufio.Reader) {
+// asNobody is this binary as an ordinary user for whom /dev/net/tun has these
+// permissions, whatever they are on this machine.
+func asNobody(t *testing.T, permissions, task string, args ...string) *exec.Cmd {
 	t.Helper()
 	if identity, _ := os.ReadFile("/proc/self/uid_map"); os.Getuid() != 0 || strings.Fields(string(identity))[2] == "1" {
 		skip(t, "only root can become somebody else, and not in a user namespace")
@@ -68,33 +67,30 @@ func asNobody(t *testing.T, permissions, task string, args ...string) (*exec.Cmd
 	// This user may not be allowed where the file is.
 	binary, err := os.Open("/proc/self/exe")
 	must(t, err)
-	defer binary.Close()
+	t.Cleanup(func() { binary.Close() })
 	cmd.ExtraFiles = []*os.File{binary}
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	cmd.Stderr = cmd.Stdout
-	must(t, cmd.Start())
-	return cmd, bufio.NewReader(out)
+	return cmd
 }
 
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	const tests = "^(TestKinds|TestProgram|TestSevenTunnels|TestNothingIsLeft)$"
-	cmd, out := asNobody(t, "666", "", "-test.run="+tests, "-test.v")
-	said, err := io.ReadAll(out)
-	must(t, err)
-	text := string(said)
-	if !strings.Contains(text, "=== RUN") {
-		skip(t, "%s", text)
+	said, err := asNobody(t, "666", "", "-test.run="+tests, "-test.v").CombinedOutput()
+	if !strings.Contains(string(said), "=== RUN") {
+		skip(t, "%v: %s", err, said)
 	}
-	if err := cmd.Wait(); err != nil || !strings.Contains(text, "--- PASS: TestKinds") {
-		t.Errorf("%v:\n%s", err, text)
+	if err != nil || !strings.Contains(string(said), "--- PASS: TestKinds") {
+		t.Errorf("%v:\n%s", err, said)
 	}
 }
 
 func TestOrdinaryUserAndSignals(t *testing.T) {
-	cmd, out := asNobody(t, "666", "signal")
-	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
+	cmd := asNobody(t, "666", "signal")
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	cmd.Stderr = cmd.Stdout
+	must(t, cmd.Start())
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
 		skip(t, "%s%v", line, err)
 	}
 	must(t, cmd.Process.Signal(syscall.SIGTERM))
@@ -105,13 +101,11 @@ func TestOrdinaryUserAndSignals(t *testing.T) {
 }
 
 func TestAdvice(t *testing.T) {
-	cmd, out := asNobody(t, "600", "signal")
-	said, err := io.ReadAll(out)
-	must(t, err)
+	cmd := asNobody(t, "600", "signal")
+	said, _ := cmd.CombinedOutput()
 	if !strings.Contains(string(said), "the lab cannot") {
 		skip(t, "%s", said)
 	}
-	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(said), "chmod 666 /dev/net/tun") || strings.Count(string(said), "\n") != 1 {
 		t.Errorf("exit code %d: %s", code, said)
 	}

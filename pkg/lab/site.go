@@ -93,7 +93,7 @@ func (s *Site) build() (err error) {
 	for _, m := range s.Machines {
 		s.machines = append(s.machines, &machine{Machine: m})
 	}
-	return s.become(alive, s.machines)
+	return s.power(true, s.machines)
 }
 
 // buildGateway makes the device to the internet and the routes.
@@ -174,21 +174,20 @@ func (s *Site) StopInside() error {
 func (s *Site) StartInside() error { return s.Gateway.Tool("nft", "delete table netdev dead") }
 
 // close takes the site down. Programs that still run there are killed.
-func (s *Site) close() error {
+func (s *Site) close() (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	for _, m := range s.machines {
 		m.hangUp()
 	}
 	if s.wire != nil {
-		errs = append(errs, s.wire.Close())
+		err = s.wire.Close()
 	}
 	if s.Node != s.Gateway {
-		errs = append(errs, s.Node.Close())
+		err = errors.Join(err, s.Node.Close())
 	}
 	if s.Gateway != nil {
-		errs = append(errs, s.Gateway.Close())
+		err = errors.Join(err, s.Gateway.Close())
 	}
-	return errors.Join(errs...)
+	return err
 }

@@ -50,31 +50,30 @@ type shell struct {
 
 func newShell(n *Node) (*shell, error) {
 	s := &shell{jobs: make(chan func()), ended: make(chan struct{})}
-	ready := make(chan error)
 	go func() {
 		defer close(s.ended)
 		n.Do(func() error {
-			err := ownEtc()
-			ready <- err
-			if err != nil {
-				return err
-			}
 			for job := range s.jobs {
 				job()
 			}
 			return nil
 		})
 	}()
-	if err := <-ready; err != nil {
+	if err := s.do(ownEtc); err != nil {
+		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
 func (s *shell) do(f func() error) error {
-	done := make(chan error)
-	s.jobs <- func() { done <- f() }
-	return <-done
+	done := make(chan error, 1)
+	select {
+	case s.jobs <- func() { done <- f() }:
+		return <-done
+	case <-s.ended: // before it began
+		return errAbandoned
+	}
 }
 
 func (s *shell) close() {

@@ -9,19 +9,33 @@ import (
 
 // Kind is one of the kinds of tunnel that the lab can make.
 type Kind struct {
-	Name  string // wireguard, ipsec or openvpn
-	Raise func(i *Internet, near, far *Site) (*Tunnel, error)
+	Name string // wireguard, ipsec or openvpn
+	ends func(near, far side) (end, end, error)
 }
 
 // Kinds are all of them. WireGuard needs no program; the others have Debian's
 // openvpn, and strongswan-charon, strongswan-swanctl, libcharon-extra-plugins and
 // libstrongswan-standard-plugins, which make tools installs.
-func Kinds() []Kind {
-	return []Kind{
-		{"wireguard", (*Internet).WireGuard},
-		{"ipsec", (*Internet).IPsec},
-		{"openvpn", (*Internet).OpenVPN},
+func Kinds() []Kind { return []Kind{WireGuard, IPsec, OpenVPN} }
+
+// Raise makes a tunnel between the gateways of two sites, and returns when it stands.
+func (k Kind) Raise(i *Internet, near, far *Site) (*Tunnel, error) {
+	a, b, err := sides(near, far)
+	if err != nil {
+		return nil, err
 	}
+	t := &Tunnel{Near: near, Far: far}
+	if t.near, t.far, err = k.ends(a, b); err != nil {
+		return nil, err
+	}
+	if err := t.Up(); err != nil {
+		return nil, fmt.Errorf("%s from %s to %s: %w", k.Name, near.Name, far.Name, errors.Join(err, t.Close()))
+	}
+	t.Interface = t.near.name()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.tunnels = append(i.tunnels, t)
+	return t, nil
 }
 
 // Tunnel joins the networks of two sites over the internet. It carries both.
@@ -38,6 +52,7 @@ type Tunnel struct {
 
 // end is one gateway's end of a tunnel. Each kind of tunnel has its own.
 type end interface {
+	name() string // of its interface, once it has been up
 	start() error // makes the interface and its routes; the near end waits for the far one
 	stop() error  // takes them away, also after a start that failed, or when there are none
 }
@@ -51,12 +66,9 @@ type side struct {
 
 // sides numbers the tunnel at both sites.
 func sides(near, far *Site) (a, b side, err error) {
-	m, err := near.nextTunnel()
-	if err != nil {
-		return a, b, err
-	}
-	n, err := far.nextTunnel()
-	return side{near, far, m, n, true}, side{far, near, n, m, false}, err
+	m, errNear := near.nextTunnel()
+	n, errFar := far.nextTunnel()
+	return side{near, far, m, n, true}, side{far, near, n, m, false}, errors.Join(errNear, errFar)
 }
 
 const maxTunnels = 16 // of a site
@@ -81,17 +93,6 @@ func (s side) lead(device string, mtu int) error {
 // handshake is how long to wait for the other end. WireGuard asks again after
 // five seconds when the first packet was lost.
 const handshake = 6500 * time.Millisecond
-
-// add raises a tunnel that is made.
-func (i *Internet) add(kind string, t *Tunnel) (*Tunnel, error) {
-	if err := t.Up(); err != nil {
-		return nil, fmt.Errorf("%s from %s to %s: %w", kind, t.Near.Name, t.Far.Name, errors.Join(err, t.Close()))
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.tunnels = append(i.tunnels, t)
-	return t, nil
-}
 
 // Up raises the tunnel and waits until it stands. Both ends start anew: one that
 // takes the other for its old self is deaf for some seconds.

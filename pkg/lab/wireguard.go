@@ -17,34 +17,27 @@ import (
 // Each tunnel of a gateway has a port of its own, from the usual one on.
 const wireGuardPort = 51820
 
-// WireGuard makes a WireGuard tunnel between the gateways of two sites and
-// returns when it stands.
-func (i *Internet) WireGuard(near, far *Site) (*Tunnel, error) {
-	a, b, err := sides(near, far)
-	if err != nil {
-		return nil, err
-	}
-	nearKey, err := ecdh.X25519().GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	farKey, err := ecdh.X25519().GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	return i.add("WireGuard", &Tunnel{
-		Near: near, Far: far, Interface: fmt.Sprintf("wg%d", a.number),
-		near: &wireGuardEnd{side: a, key: nearKey, peer: farKey.PublicKey()},
-		far:  &wireGuardEnd{side: b, key: farKey, peer: nearKey.PublicKey()},
-	})
-}
+// WireGuard is in this process.
+var WireGuard = Kind{"wireguard", func(near, far side) (end, end, error) {
+	a, b := &wireGuardEnd{side: near}, &wireGuardEnd{side: far}
+	a.peer, b.peer = b, a
+	return a, b, errors.Join(a.newKey(), b.newKey())
+}}
 
 type wireGuardEnd struct {
 	side
+	peer   *wireGuardEnd
 	key    *ecdh.PrivateKey
-	peer   *ecdh.PublicKey
 	device *device.Device // nil while down
 }
+
+func (e *wireGuardEnd) newKey() (err error) {
+	e.key, err = ecdh.X25519().GenerateKey(rand.Reader)
+	return err
+}
+
+// peerKey is the key by which the peer is known.
+func (e *wireGuardEnd) peerKey() []byte { return e.peer.key.PublicKey().Bytes() }
 
 func (e *wireGuardEnd) name() string { return fmt.Sprintf("wg%d", e.number) }
 
@@ -89,7 +82,7 @@ func (e *wireGuardEnd) stop() error {
 func (e *wireGuardEnd) config() string {
 	endpoint := netip.AddrPortFrom(e.other.Public[0], uint16(wireGuardPort+e.another))
 	config := fmt.Sprintf("private_key=%x\nlisten_port=%d\npublic_key=%x\nendpoint=%s\n",
-		e.key.Bytes(), wireGuardPort+e.number, e.peer.Bytes(), endpoint)
+		e.key.Bytes(), wireGuardPort+e.number, e.peerKey(), endpoint)
 	for _, n := range e.other.Networks {
 		config += fmt.Sprintf("allowed_ip=%s\n", n)
 	}
@@ -98,7 +91,7 @@ func (e *wireGuardEnd) config() string {
 
 // keepalive has the end send something of its own that often; 0 is never.
 func (e *wireGuardEnd) keepalive(seconds int) error {
-	return e.device.IpcSet(fmt.Sprintf("public_key=%x\nupdate_only=true\npersistent_keepalive_interval=%d\n", e.peer.Bytes(), seconds))
+	return e.device.IpcSet(fmt.Sprintf("public_key=%x\nupdate_only=true\npersistent_keepalive_interval=%d\n", e.peerKey(), seconds))
 }
 
 // shakeHands sends the first packet and waits until the peer has answered. The
@@ -133,6 +126,6 @@ func (t *Tunnel) Idle() error {
 	if err := e.keepalive(0); err != nil {
 		return err
 	}
-	e.device.LookupPeer([32]byte(e.peer.Bytes())).ExpireCurrentKeypairs()
+	e.device.LookupPeer([32]byte(e.peerKey())).ExpireCurrentKeypairs()
 	return nil
 }

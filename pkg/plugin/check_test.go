@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"checkvpn/pkg/nagios"
+	"checkvpn/pkg/plugin/script"
 	"checkvpn/pkg/vpn"
 )
 
@@ -185,5 +187,41 @@ func FuzzINI(f *testing.F) {
 				t.Errorf("%q is not one argument with a long option", arg)
 			}
 		}
+	})
+}
+
+// FuzzArguments: whatever the arguments and a file of options say, the output has the
+// right form. Nothing is sent: what they ask for is explained, and a recorded outage
+// is judged by their limits.
+func FuzzArguments(f *testing.F) {
+	for _, line := range []string{
+		"--near near=10.9.9.9 --peer ike://127.0.0.1 -E production -w @1:2,~:60% -c 0:5000,60% -m 100% -n 10 --perfdata totals -vvv",
+		"-H x/g=::1 -H tcp://[::1]:2 -H http://127.0.0.1/a?b --max-packets 40 --via lo --mtu 1400 --http-status 200-299,401 -o json",
+		"--title a --impact b --contact c --runbook https://127.0.0.1/ --dscp 46 -4 -t 2:WARNING --host-check --partial OK -o ticket",
+		"-H fe80::1%lo -s nobody -I a/b -w nan,1% -c -5:10,20% -n 010 -i 1.5 --replay /dev/zero --extra-opts=@/dev/zero",
+		"--h\x1b[m -H http://u:p@h/ -H x=y=z --title %s%d%n --impact \u202e --contact \xff|' -- --nothing",
+	} {
+		f.Add(line, "[x]\nfar = 127.0.0.1\n")
+	}
+	f.Fuzz(func(t *testing.T, line, ini string) {
+		file := filepath.Join(t.TempDir(), "x.ini")
+		if err := os.WriteFile(file, []byte(ini), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := append([]string{"--extra-opts=x@" + file}, strings.Split(line, " ")...)
+		valid := func(out output) {
+			if err := script.Valid(out.text, out.code); err != nil || out.code < 0 || out.code > 3 {
+				t.Errorf("%q: exit code %d, %v", args, out.code, err)
+			}
+		}
+		g := look(args)
+		p, fault := prepare(t.Context(), testTunnel(), args, time.Now().Add(g.timeout))
+		if fault != nil {
+			valid(ownFault(testTunnel(), g.json || fault.asJSON, fault.cause, fault.err))
+			return
+		}
+		valid(explain(testTunnel(), p, time.Now()))
+		p.replay = "../vpn/testdata/ipsec-tunnel-down.events"
+		valid(replay(testTunnel(), p))
 	})
 }

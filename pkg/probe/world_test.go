@@ -55,15 +55,16 @@ func newWorld(t *testing.T) *world {
 		GatewayAddrs: lab.Addrs("10.2.0.254", "fd00:2::254"),
 		Machines: []lab.Machine{
 			{Name: "fine", Addrs: lab.Addrs("10.2.0.1", "fd00:2::1")},
-			{Name: "rejected", Addrs: lab.Addrs("10.2.0.2", "fd00:2::2")},
 		},
 	})
 	w.mute = site(lab.SiteConfig{Name: "mute", Public: lab.Addrs("198.51.100.3", "2001:db8:3::1")})
 	w.barred = site(lab.SiteConfig{Name: "barred", Public: lab.Addrs("198.51.100.4", "2001:db8:4::1")})
-	_, err = i.WireGuard(w.near, w.far)
+	_, err = lab.WireGuard.Raise(i, w.near, w.far)
 	check(t, err)
 
-	check(t, w.far.RejectMachine("rejected"))
+	for _, to := range []string{"10.2.0.2", "fd00:2::2"} {
+		route(t, w.far.Gateway, to, netlink.Route{Type: unix.RTN_PROHIBIT})
+	}
 	w.Set(w.near, w.barred, lab.Conditions{Prohibited: true})
 	check(t, w.mute.Sysctl("net/ipv4/icmp_echo_ignore_all", "1"))
 	check(t, w.mute.Sysctl("net/ipv6/icmp/echo_ignore_all", "1"))

@@ -127,7 +127,7 @@ func results(dir string, from, until time.Time) (latencies []float64, err error)
 		}
 	}
 	if len(latencies) == 0 {
-		return nil, errors.New("Icinga checked nothing")
+		return nil, errors.New("nothing was checked by Icinga")
 	}
 	slices.Sort(latencies)
 	return latencies, nil

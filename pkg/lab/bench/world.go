@@ -3,16 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
-
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"checkvpn/pkg/lab"
 )
@@ -32,16 +27,7 @@ func newWorld() (_ *world, err error) {
 	if w.Pair, err = lab.NewPair(lab.Kind{}); err != nil {
 		return nil, err
 	}
-	return w, errors.Join(w.buildPrinter(), w.Far.Gateway.Do(func() error {
-		lo, err := netlink.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		const local = 255 // the table
-		network := lab.Prefixes("198.18.0.0/17")[0]
-		return netlink.RouteAdd(&netlink.Route{LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: local, Scope: unix.RT_SCOPE_HOST,
-			Dst: &net.IPNet{IP: network.Addr().AsSlice(), Mask: net.CIDRMask(17, 32)}})
-	}))
+	return w, errors.Join(w.buildPrinter(), w.Far.Gateway.Tool("ip", "route", "add", "local", "198.18.0.0/17", "dev", "lo"))
 }
 
 func (w *world) close() error { return errors.Join(w.Close(), os.RemoveAll(w.dir)) }
@@ -61,19 +47,15 @@ func (w *world) buildPrinter() error {
 	return nil
 }
 
-// cost is what one run took, in milliseconds.
-type cost struct{ wall, cpu float64 }
-
-// measure runs a program.
-func (w *world) measure(args []string) (cost, lab.Result, error) {
+// measure runs a program, and gives how long it took and its processor time, in
+// milliseconds.
+func (w *world) measure(args []string) (wall, cpu float64, r lab.Result, err error) {
 	cmd := exec.Command(args[0], args[1:]...)
-	r, err := w.Near.Run(cmd)
-	if err != nil {
-		return cost{}, r, err
+	if r, err = w.Near.Run(cmd); err != nil {
+		return 0, 0, r, err
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	cpu := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-	return cost{wall: r.Took.Seconds() * 1000, cpu: cpu.Seconds() * 1000}, r, nil
+	return r.Took.Seconds() * 1000, float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e6, r, nil
 }
 
 // memory runs a program once more, for its largest resident set. A process begins

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"checkvpn/pkg/lab"
@@ -9,18 +10,12 @@ import (
 // demo has the seven tunnels of icinga/check_vpn.ini, as a person on call sees them.
 func demo() (list []scenario) {
 	three := []string{"office", "dr-production", "licensing-production"}
-	// The office's states depend on the hour.
-	const office, always = "(WARNING|CRITICAL)", "WARNING"
-	states := func(dr, licensing string) map[string]string {
-		return map[string]string{"office": office, "dr-production": dr, "licensing-production": licensing}
-	}
+	// What an outage is to the office depends on the hour.
+	outage := map[string]string{"office": "(WARNING|CRITICAL)", "dr-production": "CRITICAL"}
 	scene := func(name, cause string, sections []string, states map[string]string, breaks breaker) {
 		for _, s := range sections {
 			program, _, _ := strings.Cut(s, "-")
-			state := states[s]
-			if state == "" {
-				state = always
-			}
+			state := cmp.Or(states[s], "WARNING")
 			if cause == "up" {
 				state = "OK"
 			}
@@ -34,8 +29,8 @@ func demo() (list []scenario) {
 	scene("One host is dead", "(partial|service-down)", three, nil, func(p *place) error { return hostDead(hosts[p.way])(p) })
 	scene("A group of hosts is dead", "(partial|service-down)", three[1:2], nil, groupDead("backend_dr"))
 	scene("The internet between the ends loses every fifth packet each way", "degraded", three, nil, lossy(5))
-	scene("The far gateway is dead", "peer-down", three, states("CRITICAL", always), between(lab.Conditions{Cut: true}))
-	scene("The tunnel is dead, both gateways are alive", "tunnel-down", three, states("CRITICAL", always), dead)
+	scene("The far gateway is dead", "peer-down", three, outage, between(lab.Conditions{Cut: true}))
+	scene("The tunnel is dead, both gateways are alive", "tunnel-down", three, outage, dead)
 	scene("All is well again", "up", three, nil, nil)
 	return list
 }

@@ -53,8 +53,8 @@ func files() []scenario {
 	}
 }
 
-// asCopy starts a copy of the plugin, of which something is changed, as nobody.
-func asCopy(change func(file string) error) starter {
+// asCopy starts a copy of the plugin, to which a command has been done, as nobody.
+func asCopy(change string) starter {
 	return func(p *place, cmd *exec.Cmd) {
 		text, err := os.ReadFile(cmd.Path)
 		copied := filepath.Join(p.dir, filepath.Base(cmd.Path))
@@ -65,19 +65,11 @@ func asCopy(change func(file string) error) starter {
 			err = os.WriteFile(copied, text, 0o755)
 			syscall.ForkLock.RUnlock()
 		}
-		p.note(errors.Join(err, change(copied)))
+		args := append(words(change), copied)
+		p.note(errors.Join(err, exec.Command(args[0], args[1:]...).Run()))
 		cmd.Path = copied
 		asNobody(p, cmd)
 	}
-}
-
-func mode(m uint32) func(string) error {
-	return func(file string) error { return unix.Chmod(file, m) }
-}
-
-// capable gives the copy capabilities, as setcap has them.
-func capable(capabilities string) func(string) error {
-	return func(file string) error { return exec.Command("setcap", capabilities, file).Run() }
 }
 
 // holds notes an error unless every thread of the plugin now has these
@@ -123,8 +115,8 @@ func privileges() []scenario {
 			})(p)
 		}
 	}
-	raw := asCopy(capable("cap_net_raw+ep"))
-	rawAndFiles := asCopy(capable("cap_net_raw,cap_dac_read_search,cap_dac_override+ep"))
+	raw := asCopy("setcap cap_net_raw+ep")
+	rawAndFiles := asCopy("setcap cap_net_raw,cap_dac_read_search,cap_dac_override+ep")
 	secret := file("x.ini", "[x]\nfar = 10.2.0.1\n", 0o600)
 	const unread, secretFile, web = "cannot be read by this user", "--extra-opts=x@{dir}/x.ini", "web=http://127.0.0.1/"
 	return []scenario{
@@ -134,8 +126,8 @@ func privileges() []scenario {
 		up("root, no ICMP asked: cap_net_raw dropped", "-H", web).when(onlyRaw, accepting(0, netRaw)),
 		misuse("cap_net_raw, a config file of root's", unread, secretFile).as(raw).when(secret),
 		misuse("cap_dac_override too, a config file of root's", unread, secretFile).as(rawAndFiles).when(secret),
-		misuse("setuid root", "setuid", one...).as(asCopy(mode(0o4755))),
-		misuse("setuid root, a config file of root's", "setuid", secretFile).as(asCopy(mode(0o4755))).when(secret),
-		misuse("setgid root", "setuid or setgid", one...).as(asCopy(mode(0o2755))),
+		misuse("setuid root", "setuid", one...).as(asCopy("chmod 4755")),
+		misuse("setuid root, a config file of root's", "setuid", secretFile).as(asCopy("chmod 4755")).when(secret),
+		misuse("setgid root", "setuid or setgid", one...).as(asCopy("chmod 2755")),
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -25,7 +24,6 @@ type options struct {
 	only   string // a regular expression for names
 	show   bool   // each output in place of the table
 	record string // folder for a recording of each cause and kind of tunnel
-	quiet  bool   // print what is wrong alone
 }
 
 // play is a scenario over one way, and what came of it.
@@ -55,7 +53,11 @@ func run(out io.Writer, list []scenario, o options) (wrong int, err error) {
 	var plays []*play
 	places := map[string][]*play{} // those of a tunnel share a place, and come one after the other
 	for number, s := range list {
-		for _, way := range s.ways() {
+		ways := s.over
+		if ways == nil {
+			ways = []string{link}
+		}
+		for _, way := range ways {
 			if matches.MatchString(s.name) && (o.record == "" || len(s.over) == len(each)) {
 				p := &play{scenario: s, number: number, way: way, over: make(chan struct{})}
 				plays = append(plays, p)
@@ -73,26 +75,21 @@ func run(out io.Writer, list []scenario, o options) (wrong int, err error) {
 		go t.playAll(list)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if !o.show && !o.quiet {
+	if !o.show {
 		fmt.Fprintln(table, "SCENARIO\tOVER\tPLUGIN\tSAID\tSECONDS\t")
 	}
-	title := ""
-	for _, p := range plays {
+	for i, p := range plays {
 		<-p.over
-		if len(p.wrong) > 0 {
-			wrong++
-		}
-		switch {
-		case o.show:
-			p.show(out, p.name != title)
-			title = p.name
-		case !o.quiet:
+		if o.show {
+			p.show(out, i == 0 || p.name != plays[i-1].name)
+		} else {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.2f\t\n", p.name, p.way, strings.TrimPrefix(p.program, "check_vpn_"), p.verdict, p.verdict.Took.Seconds())
 		}
 	}
 	table.Flush()
 	for _, p := range plays {
 		if len(p.wrong) > 0 {
+			wrong++
 			fmt.Fprintf(out, "WRONG %s, over %s, %s %.300q: %s: %s\n", p.name, p.way, p.program, p.args, p.verdict, strings.Join(p.wrong, "; "))
 		}
 	}
@@ -172,8 +169,8 @@ const patience = 60 * time.Second
 // start starts a plugin, and gives what waits for its end. What never ends is killed.
 func (t *tools) start(p *place, s scenario, args []string) (wait func() lab.Result, err error) {
 	cmd := exec.Command(filepath.Join(t.dir, s.program), args...)
-	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(p.dir, "authority.pem"), "MP_CONFIG_PATH="+t.icinga)
-	var stdout, stderr bytes.Buffer
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(p.dir, "authority.pem"), "MP_CONFIG_PATH="+t.dir)
+	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = time.Second // for rows that leave a pipe open
 	if s.start != nil {

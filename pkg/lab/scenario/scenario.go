@@ -151,76 +151,21 @@ func misuse(name, says string, args ...string) scenario {
 	return scenario{name: name, args: args, want: "UNKNOWN misuse", says: []string{says}}
 }
 
-// but is the row with another end.
-func (s scenario) but(want string, says ...string) scenario {
-	s.want, s.says = want, says
-	return s
-}
+// Each of these is the row with another value of a field, whose comment says what it
+// is for.
 
-// when is the row in a place where something is broken, from one with another peer.
-func (s scenario) when(breaks ...breaker) scenario {
-	s.breaks = all(breaks...)
-	return s
-}
-
-func (s scenario) from(peer peer) scenario {
-	s.peer = peer
-	return s
-}
-
-// as is the row with something odd about how the plugin is started.
-func (s scenario) as(start starter) scenario {
-	s.start = start
-	return s
-}
-
-// without is the row whose output must not have these words.
-func (s scenario) without(words string) scenario {
-	s.not = words
-	return s
-}
-
-// with is the row with more arguments.
-func (s scenario) with(args ...string) scenario {
-	s.args = slices.Concat(s.args, args)
-	return s
-}
-
-// times is the row with so many plugins at once.
-func (s scenario) times(copies int) scenario {
-	s.copies = copies
-	return s
-}
-
-// by is the row of another plugin.
-func (s scenario) by(program string) scenario {
-	s.program = program
-	return s
-}
-
-// across is the row over these ways.
-func (s scenario) across(ways ...string) scenario {
-	s.over = ways
-	return s
-}
-
-// nearGateway is the row with the plugin there.
-func (s scenario) nearGateway() scenario {
-	s.atGateway = true
-	return s
-}
-
-// while is the row where something happens while the plugin runs.
-func (s scenario) while(does breaker) scenario {
-	s.during = does
-	return s
-}
-
-// within is the row with another -t.
-func (s scenario) within(seconds int) scenario {
-	s.seconds = seconds
-	return s
-}
+func (s scenario) but(want string, says ...string) scenario { s.want, s.says = want, says; return s }
+func (s scenario) when(breaks ...breaker) scenario          { s.breaks = all(breaks...); return s }
+func (s scenario) from(peer peer) scenario                  { s.peer = peer; return s }
+func (s scenario) as(start starter) scenario                { s.start = start; return s }
+func (s scenario) without(words string) scenario            { s.not = words; return s }
+func (s scenario) with(args ...string) scenario             { s.args = slices.Concat(s.args, args); return s }
+func (s scenario) times(copies int) scenario                { s.copies = copies; return s }
+func (s scenario) by(program string) scenario               { s.program = program; return s }
+func (s scenario) across(ways ...string) scenario           { s.over = ways; return s }
+func (s scenario) nearGateway() scenario                    { s.atGateway = true; return s }
+func (s scenario) while(does breaker) scenario              { s.during = does; return s }
+func (s scenario) within(seconds int) scenario              { s.seconds = seconds; return s }
 
 // words cuts a line of arguments.
 func words(line string) []string { return strings.Fields(line) }
@@ -241,14 +186,6 @@ func (s scenario) command(number int) (program string, args []string) {
 		program = s.program
 	}
 	return program, append(args, s.args...)
-}
-
-// ways are over, or a plain link.
-func (s scenario) ways() []string {
-	if s.over == nil {
-		return []string{link}
-	}
-	return s.over
 }
 
 func (s scenario) isTunnel() bool { return s.over != nil && slices.Contains(each, s.over[0]) }

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,10 +49,8 @@ var page = respond(status("200 OK"))
 // endlessHeader reads a request and sends a header line for ever.
 func endlessHeader(conn net.Conn) {
 	respond("HTTP/1.1 200 OK\r\nX: ")(conn)
-	for {
-		if _, err := conn.Write(bytes.Repeat([]byte("x"), 1<<20)); err != nil {
-			return
-		}
+	for err := error(nil); err == nil; {
+		_, err = conn.Write(bytes.Repeat([]byte("x"), 1<<20))
 	}
 }
 
@@ -67,10 +66,7 @@ func bomb() string {
 // onPort runs a server on loopback, by IPv4 and IPv6.
 func onPort(port string, serve func(net.Conn)) breaker {
 	return func(p *place) error {
-		if err := p.Listen("127.0.0.1:"+port, serve); err != nil {
-			return err
-		}
-		return p.Listen("[::1]:"+port, serve)
+		return errors.Join(p.Listen("127.0.0.1:"+port, serve), p.Listen("[::1]:"+port, serve))
 	}
 }
 

@@ -12,16 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// toFile has the plugin print into a file.
-func toFile(name string) starter {
-	return func(p *place, cmd *exec.Cmd) {
-		file, err := os.OpenFile(name, os.O_WRONLY, 0)
-		p.note(err)
-		p.Defer(file)
-		cmd.Stdout = file
-	}
-}
-
 // toPipe has the plugin print into a pipe that is full already. A reader takes it
 // out as it likes; without one nobody does.
 func toPipe(reader func(*os.File)) starter {
@@ -39,9 +29,6 @@ func toPipe(reader func(*os.File)) starter {
 		cmd.Stdout = w
 	}
 }
-
-// nowhere ends the pipe's other end.
-func nowhere(r *os.File) { r.Close() }
 
 // slowly skips what filled the pipe, and reads a byte at a time.
 func slowly(r *os.File) {
@@ -83,8 +70,8 @@ func starts() (list []scenario) {
 		up("stdin full of text", one...).as(func(_ *place, cmd *exec.Cmd) { cmd.Stdin = strings.NewReader(strings.Repeat("x", 1<<20)) }))
 	list = append(list, mute("closed", inShell("exec >&-"))...)
 	list = append(list, mute("and stderr closed", inShell("exec >&- 2>&-"))...)
-	list = append(list, mute("full", toFile("/dev/full"))...)
-	list = append(list, mute("a pipe without a reader", toPipe(nowhere))...)
+	list = append(list, mute("full", inShell("exec >/dev/full"))...)
+	list = append(list, mute("a pipe without a reader", toPipe(func(r *os.File) { r.Close() }))...)
 	list = append(list, mute("a pipe that nobody reads", toPipe(nil))...)
 	list = append(list, mute("a pipe that nobody reads, -o events", toPipe(nil), "-o", "events")...)
 
@@ -106,13 +93,12 @@ func starts() (list []scenario) {
 	)
 
 	env := func(name string, env ...string) scenario { return up(name, one...).as(withEnv(env...)) }
-	empty := up("environment empty", one...).as(func(_ *place, cmd *exec.Cmd) { cmd.Env = []string{} })
 	var bulky []string
 	for _, name := range []string{"A", "B", "C", "D", "E", "F", "G", "H"} {
 		bulky = append(bulky, name+"="+strings.Repeat("x", 100_000))
 	}
 	return append(list,
-		empty,
+		up("environment empty", one...).as(func(_ *place, cmd *exec.Cmd) { cmd.Env = []string{} }),
 		env("environment of a megabyte", bulky...),
 		env("GO_FLAGS_COMPLETION", "GO_FLAGS_COMPLETION=1"),
 		env("GO_FLAGS_COMPLETION, a dead tunnel", "GO_FLAGS_COMPLETION=verbose").from(nobody).but("CRITICAL down"),

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"checkvpn/icinga"
 	"checkvpn/pkg/lab"
 )
 
@@ -18,8 +19,7 @@ var plugins = []string{"check_vpn_office", "check_vpn_dr", "check_vpn_licensing"
 
 // tools are what all places share.
 type tools struct {
-	dir    string // of the built plugins, and of the places
-	icinga string // the project's folder with check_vpn.ini
+	dir    string // of the built plugins, of check_vpn.ini and of the places
 	record string
 	slots  chan struct{} // a place each
 
@@ -29,25 +29,23 @@ type tools struct {
 }
 
 // newTools builds the plugins as `make build` does.
-func newTools(o options) (*tools, error) {
+func newTools(o options) (_ *tools, err error) {
 	atOnce := 8 // places mostly wait
 	if o.show {
 		atOnce = 3 // or the demo would show how busy the host is
 	}
 	t := &tools{record: o.record, slots: make(chan struct{}, atOnce)}
 	t.seven = sync.OnceValues(func() (w *lab.World, err error) {
-		t.world, err = lab.SevenTunnels()
+		t.world, err = icinga.SevenTunnels()
 		return t.world, err
 	})
-	module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return nil, err
-	}
-	t.icinga = filepath.Join(strings.TrimSpace(string(module)), "icinga")
 	if t.authority, err = lab.NewAuthority(); err != nil {
 		return nil, err
 	}
 	if t.dir, err = folder("", "check-vpn-scenario-"); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(t.dir, "check_vpn.ini"), []byte(icinga.Tunnels), 0o644); err != nil {
 		return nil, err
 	}
 	build := exec.Command("go", "build", "-trimpath", "-o", t.dir+"/", "checkvpn/check_vpn_...")

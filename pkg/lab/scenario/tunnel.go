@@ -59,20 +59,18 @@ func tunnelDoes(do ...func(*lab.Tunnel) error) breaker {
 
 func bypass(t *lab.Tunnel) error { return t.Bypass(true) }
 
-// off stops a host or a group of the far site.
-func off(stop, start func(*lab.Site, string) error, name string) breaker {
+func hostDead(name string) breaker {
 	return func(p *place) error {
-		p.undo(func() error { return start(p.Far, name) })
-		return stop(p.Far, name)
+		p.undo(func() error { return p.Far.StartMachine(name) })
+		return p.Far.StopMachine(name)
 	}
 }
 
-func hostDead(name string) breaker {
-	return off((*lab.Site).StopMachine, (*lab.Site).StartMachine, name)
-}
-
 func groupDead(name string) breaker {
-	return off((*lab.Site).StopGroup, (*lab.Site).StartGroup, name)
+	return func(p *place) error {
+		p.undo(func() error { return p.Far.StartGroup(name) })
+		return p.Far.StopGroup(name)
+	}
 }
 
 // sysctl sets a kernel setting of a site's gateway, or of the host inside where it

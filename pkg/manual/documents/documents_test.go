@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"checkvpn/icinga"
 	"checkvpn/pkg/lab"
 )
 
@@ -80,7 +81,7 @@ var elsewhere = map[string][2]string{
 // instead are commands that take long, and what does the same in little time.
 var instead = map[string]string{
 	"make odds":         "make odds ODDS=0.001",
-	"make false-alarms": "make build >/dev/null && go run ./pkg/lab/falsealarms -checks 5",
+	"make false-alarms": "make build >/dev/null && go run ./pkg/lab/bench -false-alarms 5",
 	"make bench":        "go run ./pkg/lab/bench -runs 1 -only 100",
 }
 
@@ -121,7 +122,7 @@ func raise(t *testing.T) *world {
 	must(t, os.Chmod(w.dir, 0o755))
 	shell(t, "make build pages BIN="+w.dir+"/bin PAGES="+w.dir+"/write")
 	var err error
-	w.World, err = lab.SevenTunnels()
+	w.World, err = icinga.SevenTunnels()
 	must(t, err)
 	t.Cleanup(func() { w.Close() })
 	for name, text := range map[string]string{
