@@ -123,6 +123,16 @@ func daemon(t *testing.T, node *lab.Node, who *syscall.Credential, cmd *exec.Cmd
 	})
 }
 
+// hoursUntil are hours of every day that end at a full minute, which is given, not
+// sooner than that. They begin at midnight: shortly before it, its passing is awaited.
+func hoursUntil(soon time.Duration, in *time.Location) (hours string, end time.Time) {
+	next := func() time.Time { return time.Now().In(in).Add(soon).Truncate(time.Minute).Add(time.Minute) }
+	for end = next(); end.Hour() == 0 && end.Day() != time.Now().In(in).Day(); end = next() {
+		time.Sleep(time.Second)
+	}
+	return "Sun-Sat 00:00-" + end.Format("15:04"), end
+}
+
 // eventually waits until something is so. The limit is generous: the machine
 // may be busy.
 func eventually(t *testing.T, what string, limit time.Duration, so func() bool) time.Duration {

@@ -229,8 +229,8 @@ const (
 // one after another.
 func cutTunnels(t *testing.T, w *lab.World, n nagiosCore, ini string) error {
 	dr, licensing := w.VPN(lab.DR, "production"), w.VPN(lab.Licensing, "production")
-	end := time.Now().Add(30 * time.Second).Truncate(time.Minute).Add(time.Minute)
-	n.setHours(t, ini, "Sun-Sat 00:00-"+inLondon(t, end).Format("15:04"))
+	hours, end := hoursUntil(30*time.Second, london(t))
+	n.setHours(t, ini, hours)
 	mail, page := len(n.notifications(mailed)), len(n.notifications(paged))
 	for _, v := range []*lab.VPN{dr, licensing} {
 		w.Internet.SetBoth(v.Near, v.Far, lab.Conditions{CutTunnels: true})
@@ -296,14 +296,14 @@ func (n nagiosCore) setHours(t *testing.T, ini, hours string) {
 	})
 }
 
-// inLondon is a moment by the clock that nagios.cfg.append sets.
-func inLondon(t *testing.T, moment time.Time) time.Time {
+// london has the clock that nagios.cfg.append sets.
+func london(t *testing.T) *time.Location {
 	t.Helper()
 	location, err := time.LoadLocation("Europe/London")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return moment.In(location)
+	return location
 }
 
 // behind are the hosts that lie behind the two tunnels.

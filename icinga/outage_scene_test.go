@@ -38,12 +38,13 @@ func (s *scene) must(err error) {
 	}
 }
 
-// down cuts the tunnel and waits until its service is in a hard state, and until
-// all behind it have had the time to complain.
+// down cuts the tunnel and waits until its service is in a hard state, until that is
+// told, and until all behind it have had the time to complain.
 func (s *scene) down(state float64) {
 	s.Helper()
 	s.set(lab.Conditions{Cut: true})
 	s.awaitService(state, "cut")
+	s.awaitTold(fmt.Sprintf("PROBLEM %s %v", s.outage.service(), state))
 	s.waitForComplaints()
 }
 
@@ -200,12 +201,13 @@ func (s *scene) flap() {
 // loseGroup: the gate of a group tells, the tunnel and the machines do not.
 func (s *scene) loseGroup() {
 	const group = "b"
+	gate := group + "." + s.outage.name
 	s.must(s.outage.far.StopGroup(group))
 	s.waitForComplaints()
 	s.mustBeUnreachable(1, func(name string) bool { return s.isMachine(name) && strings.HasPrefix(name, group) })
+	s.awaitTold("PROBLEM " + gate + " 2")
 	s.must(s.outage.far.StartGroup(group))
 	s.allWell()
-	gate := group + "." + s.outage.name
 	s.mustHaveTold("PROBLEM "+gate+" 2", "RECOVERY "+gate+" 0")
 }
 
@@ -282,9 +284,9 @@ func (s *scene) nearGatewayDies(others []*outage) {
 // must not end before there is mail, so a busy machine gets later ones.
 func (s *scene) hoursEndInAnOutage() {
 	for port, soon := s.icinga.port+1, 75*time.Second; ; port, soon = port+1, 2*soon {
-		end := time.Now().Add(soon).Truncate(time.Minute).Add(time.Minute)
+		hours, end := hoursUntil(soon, time.Local)
 		o := *s.outage
-		o.extra = "pages = yes\npager = oncall@example.org\nhours = Sun-Sat 00:00-" + end.Format("15:04") + "\n"
+		o.extra = "pages = yes\npager = oncall@example.org\nhours = " + hours + "\n"
 		s.icinga = newInstance(s.T, s.world, port, []*outage{&o})
 		awaitHealth(s.T, s.icinga)
 		s.heard = s.icinga.listen(s.T)

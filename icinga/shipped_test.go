@@ -65,10 +65,6 @@ func pagesOutOfHours(t *testing.T, n *icinga2) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	london, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var answer struct {
 		Results []struct {
 			Attrs struct {
@@ -81,7 +77,7 @@ func pagesOutOfHours(t *testing.T, n *icinga2) {
 		t.Fatal(err)
 	}
 	period := answer.Results[0].Attrs
-	now := time.Now().In(london).Truncate(time.Minute)
+	now := time.Now().In(london(t)).Truncate(time.Minute)
 	if until := time.Unix(int64(period.Until), 0); until.Before(now.Add(20 * time.Hour)) {
 		t.Fatalf("worked out until %v", until)
 	}
