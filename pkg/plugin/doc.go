@@ -16,7 +16,8 @@
 //	pkg/terminal/  a person's screen; knows nothing of both
 //	pkg/manual/    man pages and completions, made from the options; not in the plugins
 //	pkg/lab/       real tunnels between network namespaces, and ways to break them
-//	icinga/        configuration, and the tests that load it into the real daemons
+//	icinga/        configuration, the tests that load it into the real daemons, and what raises
+//	               the tunnels that it describes in the laboratory
 //	.package/      the packages, and the test that installs them
 //
 // plugin imports probe, vpn, nagios and terminal; probe imports vpn, and vpn

@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	runs := flag.Int("runs", 5, "how often each program runs in a case")
+	runs := flag.Int("runs", 4, "how often each program runs in a case")
 	only := flag.String("only", "", "cases whose name contains this")
 	checks := flag.Int("false-alarms", 0, "in place of that, count them in so many checks of one host, and a third of fourteen")
 	flag.Parse()
