@@ -87,33 +87,27 @@ runs-on = branch
 // Then a tunnel is cut, and mail is read as it was sent.
 func TestCompany(t *testing.T) {
 	t.Parallel()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	i, err := lab.NewInternet()
-	must(err)
+	must(t, err)
 	t.Cleanup(func() { i.Close() })
 	near, err := i.AddSite(lab.SiteConfig{
 		Name: "near", Public: lab.Addrs("192.0.2.1"), Networks: lab.Prefixes("10.1.0.0/24", "fd00:1::/64"),
 		GatewayAddrs: lab.Addrs("10.1.0.1", "fd00:1::1"), HostAddrs: lab.Addrs("10.1.0.20", "fd00:1::20"), HostPublic: lab.Addrs("192.0.2.20"),
 	})
-	must(err)
+	must(t, err)
 	far, err := i.AddSite(lab.SiteConfig{
 		Name: "far", Public: lab.Addrs("198.51.100.6"), Networks: lab.Prefixes("10.6.0.0/24", "fd00:6::/64"),
 		GatewayAddrs: lab.Addrs("10.6.0.254", "fd00:6::fe"),
 		Machines:     []lab.Machine{{Name: "db", Addrs: lab.Addrs("10.6.0.10", "fd00:6::10"), TCP: []uint16{5432}}},
 	})
-	must(err)
+	must(t, err)
 	_, err = lab.WireGuard.Raise(i, near, far)
-	must(err)
+	must(t, err)
 
 	n := newIcinga2(t, "readme", near.Node, 5665, nil)
 	write(t, n.path("check_vpn.ini"), company)
 	for _, dir := range []string{"etc/conf.d", "etc/conf.d/vpn", "etc/scripts", "bin"} {
-		must(os.Mkdir(n.path(dir), 0o755))
+		must(t, os.Mkdir(n.path(dir), 0o755))
 		own(t, n.path(dir))
 	}
 	stock, _ := filepath.Glob("/etc/icinga2/conf.d/*.conf")
@@ -125,11 +119,11 @@ func TestCompany(t *testing.T) {
 	}
 	for _, file := range files(t, "/etc/icinga2/scripts/*") {
 		write(t, n.path("etc/scripts", filepath.Base(file)), read(t, file))
-		must(os.Chmod(n.path("etc/scripts", filepath.Base(file)), 0o755))
+		must(t, os.Chmod(n.path("etc/scripts", filepath.Base(file)), 0o755))
 	}
 	// Mail is kept: the arguments, and the text below them.
 	write(t, n.path("bin/mail"), fmt.Sprintf("#!/bin/sh\nfile=$(mktemp %s/mail.XXXXXX)\n{ printf '%%s\\n' \"$@\"; cat; } >$file.part && mv $file.part $file.sent\n", n.dir))
-	must(os.Chmod(n.path("bin/mail"), 0o755))
+	must(t, os.Chmod(n.path("bin/mail"), 0o755))
 
 	vpn := map[string]string{"vpn-tunnels.conf": generate(t, n.path("check_vpn.ini")), "services.conf": shownService(t)}
 	for _, file := range shipped(t, "vpn-tunnels.conf") {

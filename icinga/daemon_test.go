@@ -26,6 +26,13 @@ func seven(t *testing.T) *lab.World {
 	return w
 }
 
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // monitor is who the daemons run as.
 var monitor = sync.OnceValues(func() (*syscall.Credential, error) {
 	u, err := user.Lookup("nagios")

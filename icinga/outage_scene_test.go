@@ -31,13 +31,6 @@ func (s *scene) mine(name string) bool {
 
 func (s *scene) set(c lab.Conditions) { s.world.SetBoth(s.world.near, s.outage.far, c) }
 
-func (s *scene) must(err error) {
-	s.Helper()
-	if err != nil {
-		s.Fatal(err)
-	}
-}
-
 // down cuts the tunnel and waits until its service is in a hard state, until that is
 // told, and until all behind it have had the time to complain.
 func (s *scene) down(state float64) {
@@ -169,14 +162,14 @@ func (s *scene) cut() {
 // cutAndComeBackLate: the machines come back one after another.
 func (s *scene) cutAndComeBackLate() {
 	for _, group := range groups {
-		s.must(s.outage.far.StopGroup(group))
+		must(s.T, s.outage.far.StopGroup(group))
 	}
 	s.down(s.state())
 	s.set(lab.Conditions{})
 	machines := s.outage.machines()
 	for _, m := range machines {
 		time.Sleep(staggered / time.Duration(len(machines)))
-		s.must(s.outage.far.StartMachine(m.Name))
+		must(s.T, s.outage.far.StartMachine(m.Name))
 	}
 	s.awaitService(0, "the last machine's return")
 	s.allWell()
@@ -202,11 +195,11 @@ func (s *scene) flap() {
 func (s *scene) loseGroup() {
 	const group = "b"
 	gate := group + "." + s.outage.name
-	s.must(s.outage.far.StopGroup(group))
+	must(s.T, s.outage.far.StopGroup(group))
 	s.waitForComplaints()
 	s.mustBeUnreachable(1, func(name string) bool { return s.isMachine(name) && strings.HasPrefix(name, group) })
 	s.awaitTold("PROBLEM " + gate + " 2")
-	s.must(s.outage.far.StartGroup(group))
+	must(s.T, s.outage.far.StartGroup(group))
 	s.allWell()
 	s.mustHaveTold("PROBLEM "+gate+" 2", "RECOVERY "+gate+" 0")
 }
@@ -262,13 +255,13 @@ func (s *scene) nearGatewayDies(others []*outage) {
 		return n.Host == gateway || slices.ContainsFunc(others, func(o *outage) bool { return n.Service == "VPN "+o.name })
 	}
 	told := func() []string { return s.heard.of(s.T, ours) }
-	s.must(s.world.near.StopInside())
+	must(s.T, s.world.near.StopInside())
 	eventually(s.T, "the gateway is told", limit, func() bool { return len(told()) > 0 })
 	for _, o := range others {
 		eventually(s.T, o.name+" is down", limit, func() bool { return s.icinga.object(s.T, "services", o.service()).hard(2) })
 	}
 	time.Sleep(3 * quiet) // three times what they wait before they tell
-	s.must(s.world.near.StartInside())
+	must(s.T, s.world.near.StartInside())
 	for _, o := range others {
 		eventually(s.T, o.name+" is back", limit, func() bool { return s.icinga.object(s.T, "services", o.service()).hard(0) })
 	}
@@ -344,7 +337,7 @@ func (s *scene) dataGetsOld() {
 // that dies meanwhile is told once.
 func (s *scene) plannedNight() {
 	const stopped = "a0"
-	s.must(s.outage.far.StopMachine(stopped))
+	must(s.T, s.outage.far.StopMachine(stopped))
 	host := stopped + "." + s.outage.name
 	eventually(s.T, host+" is down", limit, func() bool { return s.icinga.object(s.T, "hosts", host).hard(1) })
 	time.Sleep(2 * quiet)

@@ -42,26 +42,20 @@ const publicAddr = "203.0.113.80"
 
 func newWorld(t *testing.T, outages []*outage) *world {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	i, err := lab.NewInternet()
-	must(err)
+	must(t, err)
 	t.Cleanup(func() { i.Close() })
 	w := &world{Internet: i}
 	w.near, err = i.AddSite(lab.SiteConfig{
 		Name: "near", Public: lab.Addrs("192.0.2.1"), Networks: lab.Prefixes("10.1.0.0/24"),
 		GatewayAddrs: lab.Addrs("10.1.0.1"), HostAddrs: lab.Addrs("10.1.0.20"), HostPublic: lab.Addrs("192.0.2.20"),
 	})
-	must(err)
+	must(t, err)
 	_, err = i.AddSite(lab.SiteConfig{
 		Name: "www", Public: lab.Addrs("203.0.113.81"), Networks: lab.Prefixes(publicAddr + "/32"),
 		Machines: []lab.Machine{{Name: "www", Addrs: lab.Addrs(publicAddr), HTTP: []uint16{80}}},
 	})
-	must(err)
+	must(t, err)
 	for _, o := range outages {
 		o.far, err = i.AddSite(lab.SiteConfig{
 			Name: o.name, Public: lab.Addrs(o.peer()),
@@ -69,9 +63,9 @@ func newWorld(t *testing.T, outages []*outage) *world {
 			GatewayAddrs: lab.Addrs(o.addr(0, 254)),
 			Machines:     o.machines(),
 		})
-		must(err)
+		must(t, err)
 		_, err = lab.WireGuard.Raise(i, w.near, o.far)
-		must(err)
+		must(t, err)
 	}
 	return w
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"testing"
 
 	"golang.org/x/sys/unix"
 )
@@ -104,4 +105,14 @@ func again() error {
 	}
 	args := append(append(unshare, "--", fmt.Sprintf("/proc/self/fd/%d", program)), os.Args[1:]...)
 	return syscall.Exec(unshare[0], args, append(os.Environ(), inside+"=1"))
+}
+
+// Skip skips a test that this machine cannot run, and fails it where CI is set, as
+// make test does: there everything must be.
+func Skip(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }

@@ -43,21 +43,12 @@ func taskEnv(task string) []string {
 	return append(os.Environ(), asTask+"="+task, "GORACE=atexit_sleep_ms=0")
 }
 
-// skip is a failure where everything must be there.
-func skip(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 // asNobody is this binary as an ordinary user for whom /dev/net/tun has these
 // permissions, whatever they are on this machine.
 func asNobody(t *testing.T, permissions, task string, args ...string) *exec.Cmd {
 	t.Helper()
 	if identity, _ := os.ReadFile("/proc/self/uid_map"); os.Getuid() != 0 || strings.Fields(string(identity))[2] == "1" {
-		skip(t, "only root can become somebody else, and not in a user namespace")
+		lab.Skip(t, "only root can become somebody else, and not in a user namespace")
 	}
 	const become = `mknod $0 c 10 200 && chmod $1 $0 && mount --bind $0 /dev/net/tun && shift &&
 		exec setpriv --reuid 65534 --regid 65534 --clear-groups /proc/self/fd/3 "$@"`
@@ -77,7 +68,7 @@ func TestOrdinaryUser(t *testing.T) {
 	const tests = "^(TestKinds|TestProgram|TestSevenTunnels|TestNothingIsLeft)$"
 	said, err := asNobody(t, "666", "", "-test.run="+tests, "-test.v").CombinedOutput()
 	if !strings.Contains(string(said), "=== RUN") {
-		skip(t, "%v: %s", err, said)
+		lab.Skip(t, "%v: %s", err, said)
 	}
 	if err != nil || !strings.Contains(string(said), "--- PASS: TestKinds") {
 		t.Errorf("%v:\n%s", err, said)
@@ -91,7 +82,7 @@ func TestOrdinaryUserAndSignals(t *testing.T) {
 	cmd.Stderr = cmd.Stdout
 	must(t, cmd.Start())
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		skip(t, "%s%v", line, err)
+		lab.Skip(t, "%s%v", line, err)
 	}
 	must(t, cmd.Process.Signal(syscall.SIGTERM))
 	cmd.Wait()
@@ -104,7 +95,7 @@ func TestAdvice(t *testing.T) {
 	cmd := asNobody(t, "600", "signal")
 	said, _ := cmd.CombinedOutput()
 	if !strings.Contains(string(said), "the lab cannot") {
-		skip(t, "%s", said)
+		lab.Skip(t, "%s", said)
 	}
 	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(said), "chmod 666 /dev/net/tun") || strings.Count(string(said), "\n") != 1 {
 		t.Errorf("exit code %d: %s", code, said)

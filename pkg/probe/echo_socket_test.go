@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"checkvpn/pkg/lab"
 	"checkvpn/pkg/vpn"
 )
 
@@ -441,7 +442,7 @@ func TestEchoAsNobody(t *testing.T) {
 				return err
 			})
 			if errors.Is(err, unix.EINVAL) {
-				t.Skip("this user namespace has no such user")
+				lab.Skip(t, "this user namespace has no such user")
 			}
 			check(t, err)
 			defer e.Close()

@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"checkvpn/pkg/lab"
 	"checkvpn/pkg/vpn"
 )
 
@@ -146,7 +147,7 @@ func TestRouteUser(t *testing.T) {
 		}
 		// Of this thread alone, which ends with this function.
 		if _, _, errno := syscall.RawSyscall(unix.SYS_SETRESUID, 0, 1234, 0); errno != 0 {
-			t.Skip("no other user here: ", errno)
+			lab.Skip(t, "no other user here: %v", errno)
 		}
 		for _, f := range sent(icmpProto, 0, Path{}) {
 			expectWay(t, f, "w0")

@@ -36,7 +36,7 @@ type row struct {
 }
 
 // expected is the chance of an alarm in one check over a way that loses 2% each way
-// or less: more than make odds finds for any number of hosts.
+// or less: more than make odds finds for one host and for fourteen.
 const expected = 0.0001
 
 // red is the chance that a row is red by chance alone; there are six of alarms and
